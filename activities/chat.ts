@@ -1,0 +1,25 @@
+// Puts a case's messages into the form that the serving engine speaks, as production sent them.
+import type { Digest, EvalCase, Message } from '../core/contracts/index.ts';
+import type { ChatRequest } from '../stores/ports.ts';
+
+function openAiMessage(message: Message): Record<string, unknown> {
+  const { role, parts, name, toolCallId, toolCalls } = message;
+  return {
+    role,
+    content: parts.map((part) => part.text).join(''),
+    ...(name === undefined ? {} : { name }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+    ...(toolCalls === undefined ? {} : { tool_calls: toolCalls.map((call) => ({ id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } })) }),
+  };
+}
+
+/** Asks a case of one arm: the sampling that production used, and never a decoding constraint that it did not. */
+export function chatRequest(document: EvalCase, adapter: Digest | null): ChatRequest {
+  const { messages, tools, sampling } = document;
+  return {
+    adapter,
+    messages: messages.map(openAiMessage),
+    ...(tools === undefined ? {} : { tools: tools.map((tool) => ({ type: 'function', function: tool })) }),
+    ...sampling,
+  };
+}

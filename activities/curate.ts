@@ -1,0 +1,127 @@
+// Step 3: turns the snapshot's failures and corrections into a dataset, and links every example to what it was made of.
+import { isSpanContextValid, trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
+import type { Dataset, Digest, Example, Failure, SnapshotManifest, TrainAdapterInput } from '../core/contracts/index.ts';
+import { curate, examplesJsonl } from '../core/curate/dataset.ts';
+import { detect, DETECTOR_VERSIONS, passes } from '../core/detect/index.ts';
+import { digestOfJson } from '../core/digest.ts';
+import { RatchetError } from '../core/errors.ts';
+import { REDACTOR_VERSION } from '../core/redact/index.ts';
+import type { LineageLink, StoredInteraction } from '../stores/ports.ts';
+import type { Deps, RunRef } from './deps.ts';
+import { readJsonBlob, readSettings, updateRun, type Settings } from './runs.ts';
+
+const READ_AT_ONCE = 500;
+/** The default limit of links on one span. */
+const MAX_SPAN_LINKS = 128;
+
+export interface CurateDatasetInput {
+  schemaVersion: 1;
+  run: RunRef;
+  manifestDigest: Digest;
+}
+
+export interface CurateDatasetOutput {
+  schemaVersion: 1;
+  datasetDigest: Digest;
+  counts: Dataset['counts'];
+  /** What the GPU worker is asked to train. */
+  training: TrainAdapterInput;
+}
+
+export async function curateDataset(deps: Deps, { run, manifestDigest }: CurateDatasetInput): Promise<CurateDatasetOutput> {
+  await updateRun(deps, run.runId, { step: 'curate' });
+  const settings = await readSettings(deps, run);
+  const { dataset, examples, records } = await curateSnapshot(deps, settings, manifestDigest);
+  if (examples.length === 0) throw new RatchetError('DATASET_INVALID', `the dataset of run ${run.runId} has no examples`);
+  const examplesDigest = await deps.blobs.put(Buffer.from(examplesJsonl(examples)));
+  if (examplesDigest !== dataset.examplesDigest) throw new RatchetError('DATASET_INVALID', `the examples' digest is ${examplesDigest}, the dataset names ${dataset.examplesDigest}`);
+  const datasetDigest = await deps.store.putDocument('dataset', dataset);
+  await deps.store.link(datasetLinks(run, settings, manifestDigest, datasetDigest, examples, records));
+  linkSpans(examples, records);
+  await updateRun(deps, run.runId, { datasetDigest, step: 'train' });
+  const { name, baseModel, recipe } = settings.workload;
+  return {
+    schemaVersion: 1,
+    datasetDigest,
+    counts: dataset.counts,
+    training: { schemaVersion: 1, runId: run.runId, workload: name, baseModel, datasetDigest, examplesDigest, recipe },
+  };
+}
+
+/**
+ * The dataset of a snapshot: a pure function of the manifest, the settings and the split ledger. Only the ledger's
+ * lines about the snapshot's own clusters count, so that records arriving meanwhile change nothing.
+ */
+export async function curateSnapshot(
+  deps: Pick<Deps, 'store' | 'blobs'>,
+  settings: Settings,
+  manifestDigest: Digest,
+): Promise<{ dataset: Dataset; examples: Example[]; records: Map<Digest, StoredInteraction> }> {
+  const { workload, workloadDigest, outputSchema } = settings;
+  const manifest = await readJsonBlob<SnapshotManifest>(deps, manifestDigest);
+  const records = await inChunks(manifest.interactions, (digests) => deps.store.interactions(digests));
+  const corrections = await inChunks(manifest.corrections, (digests) => deps.store.corrections(digests));
+  const clusters = new Set(records.map((record) => record.clusterId));
+  const { dataset, examples } = curate({
+    workload,
+    workloadDigest,
+    manifestDigest,
+    records,
+    corrections,
+    ledger: (await deps.store.ledger(workload.name)).filter((entry) => clusters.has(entry.clusterId)),
+    detectorVersions: [...DETECTOR_VERSIONS],
+    redactorVersion: REDACTOR_VERSION,
+    checkTarget: (interaction, answer) => {
+      const { messages, tools } = interaction;
+      const schema = interaction.outputSchema ?? outputSchema ?? undefined;
+      return passes(detect({ messages, tools, outputSchema: schema, answer: { text: answer }, finishReason: 'stop' }, workload.detectors));
+    },
+  });
+  return { dataset, examples, records: new Map(records.map((record) => [record.digest, record])) };
+}
+
+function datasetLinks(run: RunRef, settings: Settings, manifestDigest: Digest, dataset: Digest, examples: Example[], records: Map<Digest, StoredInteraction>): LineageLink[] {
+  const links: LineageLink[] = [
+    { fromKind: 'dataset', from: dataset, relation: 'drawn_from', toKind: 'manifest', to: manifestDigest },
+    { fromKind: 'dataset', from: dataset, relation: 'shaped_by', toKind: 'workload', to: settings.workloadDigest },
+    { fromKind: 'run', from: run.runId, relation: 'trains_on', toKind: 'dataset', to: dataset },
+  ];
+  for (const document of examples) {
+    const example = digestOfJson(document);
+    const { interactionDigest, correctionDigest } = document.source;
+    links.push({ fromKind: 'dataset', from: dataset, relation: 'contains', toKind: 'example', to: example });
+    if (correctionDigest !== null) links.push({ fromKind: 'example', from: example, relation: 'answers_with', toKind: 'correction', to: correctionDigest });
+    const record = records.get(interactionDigest);
+    for (const failure of record ? failuresOf(record) : []) links.push({ fromKind: 'example', from: example, relation: 'learns_from', toKind: 'failure', to: failure });
+    links.push({ fromKind: 'example', from: example, relation: 'made_from', toKind: 'interaction', to: interactionDigest });
+  }
+  return links;
+}
+
+/** The ids under which intake kept the record's failures: the digests of their documents. */
+function failuresOf({ digest, interaction, findings }: StoredInteraction): Digest[] {
+  return findings
+    .filter((finding) => !passes([finding]))
+    .map((finding): Failure => ({ schemaVersion: 1, interactionDigest: digest, workload: interaction.workload, adapterDigest: interaction.adapterDigest, finding }))
+    .map(digestOfJson);
+}
+
+/** Ties the night's trace to the production calls it learned from. */
+function linkSpans(examples: readonly Example[], records: ReadonlyMap<Digest, StoredInteraction>): void {
+  const contexts = examples
+    .map((example) => spanContextOf(records.get(example.source.interactionDigest)?.interaction.traceparent))
+    .filter((context) => context !== null);
+  trace.getActiveSpan()?.addLinks(contexts.slice(0, MAX_SPAN_LINKS).map((context) => ({ context })));
+}
+
+function spanContextOf(traceparent: string | undefined): SpanContext | null {
+  const [, traceId = '', spanId = ''] = traceparent?.split('-') ?? [];
+  const context = { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
+  return isSpanContextValid(context) ? context : null;
+}
+
+async function inChunks<T>(digests: readonly Digest[], read: (digests: readonly Digest[]) => Promise<T[]>): Promise<T[]> {
+  const all: T[] = [];
+  for (let at = 0; at < digests.length; at += READ_AT_ONCE) all.push(...(await read(digests.slice(at, at + READ_AT_ONCE))));
+  return all;
+}

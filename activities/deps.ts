@@ -1,0 +1,32 @@
+// What every step is given: the ports it works through, and the run it works for.
+import type { Logger } from 'pino';
+import type { Digest } from '../core/contracts/index.ts';
+import type { BlobStore, MetadataStore, ServingTarget } from '../stores/ports.ts';
+import type { LoadedWorkload } from '../stores/workloads.ts';
+
+export interface Deps {
+  store: MetadataStore;
+  blobs: BlobStore;
+  target: ServingTarget;
+  workloads: ReadonlyMap<string, LoadedWorkload>;
+  clock: () => Date;
+  /** RATCHET_HOME: reports are written under it. */
+  home: string;
+  logger: Pick<Logger, 'info' | 'warn'>;
+  /** Where `trainAdapter` runs, and how long a run waits for a free worker of that device class. */
+  gpu: { taskQueue: string; scheduleToStartMs: number };
+  /** Whether no request is in flight on an adapter any more, on any gateway. */
+  drained: (adapter: Digest) => Promise<boolean>;
+  /** Hears of every step that ended: `result` is `ok`, `cancelled` or an error code. */
+  observe: (step: string, seconds: number, result: string) => void;
+}
+
+/** Names a run in every step. `settingsDigest` is the blob of the workload as it was when the run began. */
+export interface RunRef {
+  schemaVersion: 1;
+  runId: string;
+  workload: string;
+  settingsDigest: Digest;
+}
+
+export const now = (deps: Pick<Deps, 'clock'>): string => deps.clock().toISOString();

@@ -1,0 +1,94 @@
+// Ends a run's record and writes its report, as Markdown for people and JSON for machines.
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AdapterManifest, Dataset, Digest, RunRecord, RunRequest, RunStatus, Verdict } from '../core/contracts/index.ts';
+import { now, type Deps, type RunRef } from './deps.ts';
+import { promotionIntentId } from './promote.ts';
+import { reportMarkdown } from './report-markdown.ts';
+import { updateRun } from './runs.ts';
+
+export interface Cost {
+  /** Wall clock of each step as the workflow saw it, waiting for a worker included. */
+  steps: { step: string; seconds: number }[];
+  gpuSeconds: number;
+  trainedTokens: number;
+  evaluationAnswers: number;
+  evaluationTokens: number;
+}
+
+export interface FinishRunInput {
+  schemaVersion: 1;
+  run: RunRef;
+  status: RunStatus;
+  reason: string | null;
+  /** null: as an earlier report of this run has it. */
+  cost: Cost | null;
+}
+
+export interface FinishRunOutput {
+  schemaVersion: 1;
+  reportDigest: Digest;
+}
+
+export interface RunReport {
+  schemaVersion: 1;
+  run: RunRecord;
+  request: Pick<RunRequest, 'by' | 'reason'> | null;
+  cameIn: { interactions: number; failing: number; corrections: number; cases: number; deadLetters: number; byClass: Record<string, number> };
+  dataset: Dataset['counts'] | null;
+  training: AdapterManifest['training'] | null;
+  verdict: Verdict | null;
+  channel: { name: string; generation: number; live: Digest | null } | null;
+  cost: Cost | null;
+}
+
+/** May be called again for the same run: a night that waits for approval is finished by its promotion. */
+export async function finishRun(deps: Deps, { run, status, reason, cost }: FinishRunInput): Promise<FinishRunOutput> {
+  const record = await updateRun(deps, run.runId, { status, reason, step: 'done', endedAt: status === 'awaiting_approval' ? null : now(deps) });
+  // The run is over: what it still meant to promote was never committed.
+  const intent = promotionIntentId(run.runId);
+  if (status !== 'awaiting_approval' && (await deps.store.openIntents()).some(({ id }) => id === intent)) await deps.store.closeIntent(intent, 'failed');
+
+  const report = await buildReport(deps, record, cost);
+  const reportDigest = await deps.store.putDocument('report', report);
+  const directory = join(deps.home, 'reports');
+  await mkdir(directory, { recursive: true });
+  const name = join(directory, run.runId.replaceAll(/[^\w.-]+/g, '_'));
+  await writeWhole(`${name}.json`, `${JSON.stringify(report, null, 2)}\n`);
+  await writeWhole(`${name}.md`, reportMarkdown(report));
+  await deps.store.link([{ fromKind: 'report', from: reportDigest, relation: 'reports_on', toKind: 'run', to: run.runId }]);
+  await updateRun(deps, run.runId, { reportDigest });
+  return { schemaVersion: 1, reportDigest };
+}
+
+async function buildReport(deps: Deps, record: RunRecord, cost: Cost | null): Promise<RunReport> {
+  const request = record.requestId === null ? null : await deps.store.claimRequest(record.workload, record.runId);
+  const dataset = record.datasetDigest === null ? null : await deps.store.document(record.datasetDigest);
+  const manifest = record.adapterDigest === null ? null : await deps.store.adapter(record.adapterDigest);
+  const name = deps.workloads.get(record.workload)?.workload.channel;
+  const channel = name === undefined ? null : await deps.store.channel(name);
+  const { interactions, failing, corrections, cases, deadLetters, byClass } = await deps.store.counts(record.workload);
+  return {
+    schemaVersion: 1,
+    // Its own digest cannot be in it.
+    run: { ...record, reportDigest: null },
+    request: request && { by: request.by, reason: request.reason },
+    cameIn: { interactions, failing, corrections, cases, deadLetters, byClass },
+    dataset: (dataset?.document as Dataset | undefined)?.counts ?? null,
+    training: manifest?.training ?? null,
+    verdict: record.verdictDigest === null ? null : await deps.store.verdict(record.verdictDigest),
+    channel: channel && { name: channel.channel, generation: channel.generation, live: channel.live },
+    cost: cost ?? (await formerCost(deps, record.reportDigest)),
+  };
+}
+
+async function formerCost(deps: Pick<Deps, 'store'>, reportDigest: Digest | null): Promise<Cost | null> {
+  const former = reportDigest === null ? null : await deps.store.document(reportDigest);
+  return (former?.document as RunReport | undefined)?.cost ?? null;
+}
+
+/** A reader never sees half a report. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.tmp`, text);
+  await rename(`${path}.tmp`, path);
+}

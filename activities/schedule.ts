@@ -1,0 +1,53 @@
+// A workload's nightly schedule, and the one way to start a run by hand: a stored request, then a trigger of that schedule.
+import { randomUUID } from 'node:crypto';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client, type ScheduleOptions } from '@temporalio/client';
+import type { RunOptions, RunRecord, RunRequest, Workload } from '../core/contracts/index.ts';
+import type { MetadataStore } from '../stores/ports.ts';
+
+export const scheduleId = (workload: string): string => `nightly/${workload}`;
+
+/** Creates the schedule, or brings it in line with the workload file. Whether it is paused stays as a person set it. */
+export async function ensureSchedule(client: Client, workload: Workload, config: { taskQueue: string }): Promise<void> {
+  const { name, schedule } = workload;
+  const wanted = {
+    spec: { cronExpressions: [schedule.cron], timezone: schedule.timeZone },
+    action: {
+      type: 'startWorkflow',
+      workflowType: 'nightlyRetrain',
+      // Temporal appends the time of the start.
+      workflowId: `nightly/${name}`,
+      taskQueue: config.taskQueue,
+      args: [{ workload: name }],
+    },
+    // One run of a workload at a time; a worker that was down for days does not make up for all of them.
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: schedule.catchupHours * 3_600_000 },
+  } satisfies Omit<ScheduleOptions, 'scheduleId'>;
+  try {
+    await client.schedule.create({ scheduleId: scheduleId(name), ...wanted });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await client.schedule.getHandle(scheduleId(name)).update(({ state }) => ({ ...wanted, state }));
+  }
+}
+
+/**
+ * Asks for a run now. While another run of the workload is under way the trigger is skipped and the request waits for
+ * the next start.
+ */
+export async function triggerRun(client: Client, store: Pick<MetadataStore, 'createRequest'>, workload: string, by: string, reason: string, options: RunOptions = {}): Promise<RunRequest> {
+  const request: RunRequest = { schemaVersion: 1, id: randomUUID(), workload, by, reason, options, requestedAt: new Date().toISOString(), claimedBy: null };
+  await store.createRequest(request);
+  await client.schedule.getHandle(scheduleId(workload)).trigger(ScheduleOverlapPolicy.SKIP);
+  return request;
+}
+
+/** Waits until a run has claimed the request; null when none has in time. */
+export async function claimedRun(store: Pick<MetadataStore, 'runs'>, request: RunRequest, timeoutMs: number): Promise<RunRecord | null> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const run = (await store.runs({ workload: request.workload, limit: 50 })).find(({ requestId }) => requestId === request.id);
+    if (run) return run;
+    if (performance.now() > deadline) return null;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}

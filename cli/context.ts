@@ -1,0 +1,96 @@
+// What commands share: settings, stores and the Temporal client, each opened only when a command needs it.
+import { Client, Connection } from '@temporalio/client';
+import type { Digest } from '../core/contracts/index.ts';
+import { RatchetError } from '../core/errors.ts';
+import { openBlobStore } from '../stores/blobs.ts';
+import { createAdapterFiles } from '../stores/adapters.ts';
+import type { BlobStore, MetadataStore, NodeKind, ServingTarget } from '../stores/ports.ts';
+import { createVllmTarget } from '../stores/vllm.ts';
+import { openMetadataStore } from '../stores/sqlite/index.ts';
+import { readWorkloads, type LoadedWorkload } from '../stores/workloads.ts';
+import { homePaths, parseConfig, type Config } from '../workers/config.ts';
+import { createOutput, type Output } from './output.ts';
+
+export interface Context {
+  config: Config;
+  out: Output;
+  store(): Promise<MetadataStore>;
+  blobs(): Promise<BlobStore>;
+  workloads(): Promise<Map<string, LoadedWorkload>>;
+  /** The named workload, or the only one. */
+  workload(name?: string): Promise<LoadedWorkload>;
+  temporal(): Promise<Client>;
+  close(): Promise<void>;
+}
+
+export function createContext(options: { json?: boolean | undefined }): Context {
+  const config = parseConfig(process.env);
+  const paths = homePaths(config.home);
+  const closers: (() => Promise<void>)[] = [];
+  const once = <T>(open: () => Promise<T>, close?: (value: T) => Promise<void>) => {
+    let pending: Promise<T> | undefined;
+    return () => {
+      pending ??= open().then((value) => {
+        if (close) closers.push(() => close(value));
+        return value;
+      });
+      return pending;
+    };
+  };
+  const workloads = once(() => readWorkloads(config.workloadFiles));
+  return {
+    config,
+    out: createOutput(options.json ?? false),
+    store: once(() => openMetadataStore(paths.database), (store) => store.close()),
+    blobs: once(() => openBlobStore(paths.blobs)),
+    workloads,
+    workload: async (name) => {
+      const all = await workloads();
+      if (name === undefined && all.size > 1) throw new RatchetError('REQUEST_INVALID', `name the workload: ${[...all.keys()].join(', ')}`);
+      const found = name === undefined ? [...all.values()][0] : all.get(name);
+      if (!found) throw new RatchetError('NOT_FOUND', `no workload ${name ?? ''}; configured: ${[...all.keys()].join(', ')}`);
+      return found;
+    },
+    temporal: once(
+      async () => {
+        try {
+          const { address, apiKey, tls, namespace } = config.temporal;
+          const connection = await Connection.connect({ address, tls: tls ?? null, ...(apiKey === undefined ? {} : { apiKey }), connectTimeout: 5000 });
+          return new Client({ connection, namespace });
+        } catch (error) {
+          throw new RatchetError('TEMPORAL_UNAVAILABLE', `no answer from ${config.temporal.address}`, { cause: error });
+        }
+      },
+      (client) => client.connection.close(),
+    ),
+    close: async () => {
+      for (const close of closers.reverse()) await close();
+    },
+  };
+}
+
+/** Resolves a full id or the start of one (with or without `sha256:`) to the one thing of these kinds. */
+export async function resolveId(store: MetadataStore, text: string, kinds?: readonly NodeKind[]): Promise<{ kind: NodeKind; id: string }> {
+  const candidates = [text, ...(/^[0-9a-f]{4,64}$/.test(text) ? [`sha256:${text}`] : [])];
+  const found = (await Promise.all(candidates.map((prefix) => store.findIds(prefix, 50)))).flat();
+  const fitting = found.filter((hit) => !kinds || kinds.includes(hit.kind));
+  const unique = [...new Map(fitting.map((hit) => [`${hit.kind} ${hit.id}`, hit])).values()];
+  const exact = unique.filter((hit) => candidates.includes(hit.id));
+  const hits = exact.length > 0 ? exact : unique;
+  const [first] = hits;
+  if (!first) throw new RatchetError('NOT_FOUND', `nothing starts with ${text}${kinds ? ` among ${kinds.join(', ')}` : ''}`);
+  if (new Set(hits.map((hit) => hit.id)).size > 1) {
+    throw new RatchetError('AMBIGUOUS_ID', `${text} fits ${hits.slice(0, 5).map((hit) => `${hit.kind} ${hit.id}`).join(', ')}${hits.length > 5 ? ' …' : ''}`);
+  }
+  return first;
+}
+
+export const asDigest = (id: string): Digest => id as Digest;
+
+/** The replicas, for commands that put an adapter back. */
+export async function servingTarget(context: Context): Promise<ServingTarget> {
+  const { config } = context;
+  const files = createAdapterFiles({ blobs: await context.blobs(), dir: homePaths(config.home).adapters });
+  const [first] = (await context.workloads()).values();
+  return createVllmTarget({ replicas: config.vllm.replicas, apiKey: config.vllm.apiKey, baseModel: first?.workload.baseModel ?? '', materialize: files.materialize });
+}

@@ -1,0 +1,40 @@
+// Sends corrections the way a person's tool would: as events on Kafka, some before their interaction has arrived.
+import { Kafka, logLevel, type Producer } from 'kafkajs';
+import { correctionEvent } from '../../core/events.ts';
+import type { Config } from '../../workers/config.ts';
+import type { Ticket } from '../../examples/tickets/generate.ts';
+
+export interface CorrectionDesk {
+  send(corrections: readonly { interactionId: string; ticket: Ticket }[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const gatewaySource = (channel: string): string => `urn:ratchet:gateway:${channel}`;
+
+/** @param channel where the corrected interactions were answered */
+export async function openCorrectionDesk(config: Config, workload: string, channel: string): Promise<CorrectionDesk> {
+  const kafka = new Kafka({ clientId: 'ratchet-demo-desk', brokers: config.kafka.brokers, logLevel: logLevel.ERROR });
+  const producer: Producer = kafka.producer();
+  await producer.connect();
+  return {
+    send: async (corrections) => {
+      if (corrections.length === 0) return;
+      const messages = corrections.map(({ interactionId, ticket }) => {
+        const event = correctionEvent({
+          source: 'urn:ratchet:demo:desk',
+          id: `correction-${interactionId}`,
+          time: new Date().toISOString(),
+          workload,
+          tenant: 'demo',
+          interaction: { source: gatewaySource(channel), id: interactionId },
+          answer: JSON.stringify(ticket.truth),
+          author: 'demo desk (truth file)',
+          authority: 'person',
+        });
+        return { key: interactionId, value: JSON.stringify(event) };
+      });
+      await producer.send({ topic: config.kafka.topics.corrections, messages });
+    },
+    close: () => producer.disconnect(),
+  };
+}

@@ -1,0 +1,34 @@
+// The slot that serving follows, with everything that was ever live in it.
+import { z } from 'zod';
+import { Actor, ChannelName, Digest, Instant, SchemaVersion } from './common.ts';
+
+export const ChannelEntry = z.looseObject({
+  schemaVersion: SchemaVersion,
+  channel: ChannelName,
+  /** Rises by one with every change, also with a rollback: a generation never names two adapters. 0 is the base model. */
+  generation: z.int().min(0),
+  live: Digest.nullable(),
+  /** What it took the place of. */
+  previous: Digest.nullable(),
+  action: z.enum(['created', 'promoted', 'rolled_back']),
+  by: Actor,
+  reason: z.string(),
+  verdictDigest: Digest.nullable(),
+  approvalDigest: Digest.nullable(),
+  time: Instant,
+});
+export type ChannelEntry = z.infer<typeof ChannelEntry>;
+
+/** A person's decision on exact digests; void when any of them changes. */
+export const Approval = z.looseObject({
+  schemaVersion: SchemaVersion,
+  channel: ChannelName,
+  decision: z.enum(['approve', 'reject']),
+  candidateDigest: Digest,
+  verdictDigest: Digest,
+  expectedGeneration: z.int().min(0),
+  by: Actor,
+  comment: z.string().optional(),
+  time: Instant,
+});
+export type Approval = z.infer<typeof Approval>;

@@ -1,0 +1,12 @@
+// Every contract, under one import.
+export * from './common.ts';
+export * from './interaction.ts';
+export * from './correction.ts';
+export * from './failure.ts';
+export * from './dataset.ts';
+export * from './workload.ts';
+export * from './adapter.ts';
+export * from './verdict.ts';
+export * from './channel.ts';
+export * from './run.ts';
+export * from './training.ts';

@@ -1,0 +1,112 @@
+// The one YAML file that describes an agent task: model, schema, detectors, recipe, gate policy, channel, schedule.
+import { z } from 'zod';
+import { ChannelName, FailureClass, WorkloadName } from './common.ts';
+import { CorrectionAuthority } from './correction.ts';
+
+/** Hyper-parameters of a training run. Defaults: the CPU demo's column of the table in docs/reference/defaults. */
+export const Recipe = z.strictObject({
+  method: z.literal('sft').default('sft'),
+  quantization: z.enum(['nf4', 'none']).default('nf4'),
+  computeDtype: z.enum(['bfloat16', 'float32']).default('bfloat16'),
+  loraRank: z.int().min(1).max(256).default(16),
+  loraAlpha: z.number().positive().default(32),
+  loraDropout: z.number().min(0).max(0.5).default(0),
+  learningRate: z.number().positive().default(5e-4),
+  schedule: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
+  warmupRatio: z.number().min(0).max(0.5).default(0.03),
+  epochs: z.number().positive().default(2),
+  /** Examples per optimizer step; gradient accumulation makes it from micro-batches. */
+  batchSize: z.int().min(1).default(8),
+  microBatchSize: z.int().min(1).default(2),
+  maxLength: z.int().min(16).default(1024),
+  /** Upper bound on tokens seen over the whole run (prompt and completion); the run ends at the step that would pass it. */
+  maxTokens: z.int().positive().optional(),
+  maxSteps: z.int().positive().optional(),
+  saveEverySteps: z.int().min(1).default(5),
+  /** Good answers replayed beside the corrections, as a share of the corrected examples. */
+  replayShare: z.number().min(0).max(2).default(0.25),
+  seed: z.int().default(17),
+});
+export type Recipe = z.infer<typeof Recipe>;
+
+/** A rule in plain words that an answer must keep (brand, legal). Matching ignores case and runs of white space. */
+export const PolicyRule = z.strictObject({
+  id: z.string().min(1),
+  class: z.enum(['policy_violation', 'persona_break']).default('policy_violation'),
+  forbid: z.array(z.string().min(1)).default([]),
+  require: z.array(z.string().min(1)).default([]),
+});
+export type PolicyRule = z.infer<typeof PolicyRule>;
+
+export const DetectorSettings = z.strictObject({
+  /** `json`: the answer must be JSON (fitting `outputSchema`); `text`: anything; `tool_calls`: at least one call. */
+  expect: z.enum(['json', 'text', 'tool_calls']).default('json'),
+  allowFence: z.boolean().default(true),
+  canaries: z.array(z.string().min(3)).default([]),
+  rules: z.array(PolicyRule).default([]),
+});
+export type DetectorSettings = z.infer<typeof DetectorSettings>;
+
+export const Guard = z.strictObject({
+  id: z.string().min(1),
+  kind: z.enum(['failure_class', 'latency']),
+  class: FailureClass.optional(),
+  /** Largest tolerable harm: a difference in rate for a failure class, a relative slow-down for latency. */
+  margin: z.number().min(0),
+  critical: z.boolean().default(false),
+});
+export type Guard = z.infer<typeof Guard>;
+
+export const GatePolicy = z.strictObject({
+  /** Chance of any false promotion in a period, split evenly over the decisions planned in it. */
+  alpha: z.number().positive().max(0.5).default(0.05),
+  periodDays: z.int().min(1).default(30),
+  decisionsPerPeriod: z.int().min(1).default(4),
+  /** Smallest gain worth having, as a difference in pass rate (0.2 = 20 points), and the power to see it. */
+  smallestGain: z.number().positive().max(1).default(0.05),
+  power: z.number().min(0.5).max(0.999).default(0.8),
+  /** Share of pairs on which the two arms are expected to disagree, until nights have measured it. */
+  expectedDiscordance: z.number().positive().max(1).default(0.3),
+  minCases: z.int().min(1).default(60),
+  maxCases: z.int().min(1).default(2000),
+  guards: z.array(Guard).default([]),
+});
+export type GatePolicy = z.infer<typeof GatePolicy>;
+
+export const ApprovalPolicy = z.strictObject({
+  mode: z.enum(['automatic', 'one_approver']).default('automatic'),
+  expiresAfterHours: z.number().positive().default(72),
+});
+
+export const Workload = z.strictObject({
+  apiVersion: z.literal('ratchet.dev/v1'),
+  name: WorkloadName,
+  channel: ChannelName,
+  /** Name of the base model: a directory, or an id that every replica serves under this name. */
+  baseModel: z.string().min(1),
+  /** Path of the output's JSON Schema, relative to this file. */
+  outputSchema: z.string().optional(),
+  detectors: DetectorSettings.default(DetectorSettings.parse({})),
+  /** Sources of corrections that go straight into datasets; others wait for review. */
+  trustedCorrections: z.array(CorrectionAuthority).default(['person']),
+  collection: z
+    .strictObject({
+      /** Share of clusters held out for evaluation, for life. */
+      evalShare: z.number().min(0).max(1).default(0.3),
+      /** Share of eval-side traffic drawn blind into the case pool, and of these cases chosen for labelling. */
+      caseShare: z.number().min(0).max(1).default(1),
+      labelShare: z.number().min(0).max(1).default(0.25),
+    })
+    .prefault({}),
+  minNewExamples: z.int().min(1).default(50),
+  recipe: Recipe.prefault({}),
+  gate: GatePolicy.prefault({}),
+  approval: ApprovalPolicy.prefault({}),
+  schedule: z
+    .strictObject({ cron: z.string().default('0 2 * * *'), timeZone: z.string().default('UTC'), catchupHours: z.number().positive().default(6) })
+    .prefault({}),
+  evaluation: z.strictObject({ concurrency: z.int().min(1).default(16), timeoutMs: z.int().min(1000).default(120000) }).prefault({}),
+  /** Promoted adapters kept loaded beside the live one, for rollback. */
+  keepLoaded: z.int().min(1).max(8).default(1),
+});
+export type Workload = z.infer<typeof Workload>;

@@ -1,0 +1,113 @@
+// Which interactions are the same task in other words: the cluster, the unit that the train/eval split holds apart for life.
+import type { Digest, Message, Side } from '../contracts/index.ts';
+import { digestOfJson, keyedUnit } from '../digest.ts';
+
+/** Name and version of the function below. A change of any mask is a new version: the ledger says which one decided. */
+export const CLUSTER_FUNCTION = 'masked-final-turn@1';
+
+const MONTH = '(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\.?';
+const CURRENCY = '(?:usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|czk|inr|cny)';
+const AMOUNT = "\\d{1,12}(?:[.,']\\d{1,12}){0,4}";
+/** Words that open a sentence right after a greeting, and are no name. */
+const NO_NAME = "(?!(?:I|My|We|Our|The|It|This|That|There|Please|Can|Could|Would|Will|You|Your|What|Where|When|Why|How|In|On|A|An|If|Is|Are|Do|Does)(?![\\p{L}]))";
+const NAME_WORD = "(?:\\p{Lu}\\.|\\p{Lu}[\\p{L}'-]{0,40})";
+const NAME = `${NO_NAME}${NAME_WORD}(?: ${NAME_WORD}){0,3}`;
+
+/**
+ * Masks that need more than one word to see, in the order in which they apply. Every repetition is bounded, so that a
+ * hostile text cannot make them slow. Quoted text is not masked: a tool's result is JSON, and masking its strings would
+ * make one cluster of everything. Capitals alone are not masked either: German writes every noun with one.
+ */
+const PHRASE_MASKS: readonly (readonly [RegExp, string])[] = [
+  [/\b(?:https?|ftp):\/\/[^\s<>"']{1,2048}|\bwww\.[^\s<>"']{1,2048}/giu, ' <url> '],
+  [/(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu, ' <email> '],
+  // Names only where the words around them say that one stands here. The cue ignores case, the name must have a capital.
+  [new RegExp(`(\\b(?:[Dd]ear|DEAR|[Hh]i|[Hh]ello|[Hh]ey|[Mm]rs?|[Mm]s|[Mm]iss|[Dd]r|[Pp]rof|[Ss]ir|[Mm]adam)\\.?,?\\s)\\s{0,8}${NAME}`, 'gu'), '$1<name>'],
+  [new RegExp(`(\\b(?:[Mm]y (?:full )?name is|[Nn]ame[’']?s|[Tt]his is|[Ii] am|[Ii]['’]m|[Nn]ame:|[Ff]rom:|[Ss]igned:?)\\s)\\s{0,8}${NAME}`, 'gu'), '$1<name>'],
+  [
+    new RegExp(
+      `(\\b(?:[Rr]egards|[Ss]incerely|[Ff]aithfully|[Tt]ruly|[Yy]ours|[Tt]hanks|[Tt]hank [Yy]ou|[Cc]heers|[Bb]est|[Ww]ishes|[Gg]reetings)[,.!]?(?:[ \\t]*\\n\\s{0,16}|,\\s{1,8}|\\s{0,8}[-–—]\\s{0,8}))${NAME}`,
+      'gu',
+    ),
+    '$1<name>',
+  ],
+  [new RegExp(`[$€£¥₹]\\s?${AMOUNT}|(?<![\\p{L}\\p{N}])(?:${CURRENCY}\\s?${AMOUNT}|${AMOUNT}\\s?(?:[$€£¥₹]|(?:${CURRENCY}|dollars?|euros?|pounds?|francs?|cents?)(?![\\p{L}\\p{N}])))`, 'giu'), ' <money> '],
+  [
+    new RegExp(
+      `(?<![\\p{L}\\p{N}])(?:\\d{4}-\\d{2}-\\d{2}(?:[T ]\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d{1,9})?)?(?:Z|[+-]\\d{2}:?\\d{2})?)?|\\d{1,2}([./-])\\d{1,2}\\1\\d{2,4}|\\d{1,2}(?:st|nd|rd|th)?\\.?\\s(?:of\\s)?${MONTH}(?:,?\\s\\d{4})?|${MONTH}\\s\\d{1,2}(?:st|nd|rd|th)?(?:,?\\s\\d{4})?|${MONTH}\\s\\d{4})(?![\\p{L}\\p{N}])`,
+      'giu',
+    ),
+    ' <date> ',
+  ],
+  [/(?<![\p{L}\p{N}])(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?![\p{L}\p{N}])/giu, '<date>'],
+  [/(?<![\p{L}\p{N}])(?:\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\d{1,2}\s?[ap]\.?m\b\.?)(?![\p{L}\p{N}])/giu, '<time>'],
+];
+
+const WORD = /[\p{L}\p{N}]+(?:(?:[-_/]|(?<=\p{N})[.,:'](?=\p{N}))[\p{L}\p{N}]+)*/gu;
+const NUMBER_WORDS = new Set('two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand'.split(' '));
+const MASK_WORDS = new Set(['url', 'email', 'name', 'money', 'date', 'time']);
+
+/** One word that may be a number (with or without a unit) or a code: letters and digits together. */
+function maskWord(word: string): string {
+  const lower = word.toLowerCase();
+  if (!/\p{N}/u.test(word)) return NUMBER_WORDS.has(lower) ? '<number>' : lower;
+  if (!/\p{L}/u.test(word)) return '<number>';
+  if (/^\p{N}{1,9}(?:st|nd|rd|th)$/u.test(lower)) return '<number>';
+  // "24-hour", "30days", "1.5kg": the unit says what the text is about, the amount does not.
+  const amount = /^[\p{N}.,]{1,12}(-\p{Ll}{3,}|kg|g|mg|gb|mb|kb|tb|km|cm|mm|m|l|ml|min|mins|h|hr|hrs|days?|weeks?|x)$/u.exec(lower);
+  return amount ? `<number>${amount[1]}` : '<code>';
+}
+
+/**
+ * Text with everything masked that differs between two uses of one template: names, numbers, codes, dates, money, e-mail
+ * and web addresses; lower-case, NFKC, one space between words. A surrogate of the same format (as the redactor writes)
+ * gives the same masked text as the value it stands for.
+ */
+export function maskedText(text: string): string {
+  let masked = text.normalize('NFKC').replace(/[\u200b-\u200d\u2060\ufeff]/g, '').replace(/[‘’]/g, "'").replace(/[“”„]/g, '"').replace(/[‐-―]/g, '-');
+  for (const [pattern, mask] of PHRASE_MASKS) masked = masked.replace(pattern, mask);
+  masked = masked.replace(WORD, (word, offset: number, all: string) => (MASK_WORDS.has(word) && all[offset - 1] === '<' ? word : maskWord(word)));
+  return (
+    masked
+      .replace(/[#+]+(?=<(?:number|code)>)/g, '')
+      // A card, an IBAN or a telephone number is one value, however it is grouped.
+      .replace(/<(?:number|code)>(?:[\s()./-]{1,4}<number>){1,16}/g, (run) => run.slice(0, run.indexOf('>') + 1))
+      .replace(/\s+/g, ' ')
+      .trim()
+  );
+}
+
+/** Lower-case words and numbers without punctuation: two prompts that agree here are the same prompt typed twice. */
+export const plainText = (text: string): string => text.normalize('NFKC').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
+
+/** Parts only mark what is trusted: together they are the text as it was sent. */
+export const textOf = (message: Message): string => message.parts.map((part) => part.text).join('');
+
+/** What the agent was asked last: all messages after the last answered assistant message, instructions excluded. */
+export function finalTurn(messages: readonly Message[]): Message[] {
+  let end = messages.length;
+  // A prefilled answer at the end is not a turn of its own.
+  while (end > 0 && messages[end - 1]?.role === 'assistant') end -= 1;
+  let start = end;
+  while (start > 0 && messages[start - 1]?.role !== 'assistant') start -= 1;
+  const turn = messages.slice(start, end).filter((message) => message.role !== 'system' && message.role !== 'developer');
+  // An agent that is called with instructions alone is asked by its instructions.
+  return turn.length > 0 ? turn : [...messages];
+}
+
+/** The final turn's text, before masking. */
+export const finalTurnText = (messages: readonly Message[]): string => finalTurn(messages).map(textOf).join('\n');
+
+/** Digest that names the cluster of a prompt. Depends on the final turn alone: earlier turns and prompt versions do not part a cluster. */
+export function clusterIdOf(messages: readonly Message[]): Digest {
+  const turns = finalTurn(messages).map((message) => ({ role: message.role, text: maskedText(textOf(message)) }));
+  return digestOfJson({ clusterFunction: CLUSTER_FUNCTION, turns });
+}
+
+/**
+ * The side of a cluster that the ledger does not know yet. Asked once per cluster: the ledger, not this function,
+ * is the truth afterwards (the share may change, sides may not).
+ * @param evalShare share of clusters held out, 0 to 1
+ */
+export const sideOf = (clusterId: Digest, splitKey: string, evalShare: number): Side =>
+  keyedUnit(splitKey, `side:${clusterId}`) < evalShare ? 'eval' : 'train';

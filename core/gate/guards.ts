@@ -1,0 +1,80 @@
+// Guards: harms that no gain in the primary test may buy.
+import { assertNever, RatchetError } from '../errors.ts';
+import type { FailureClass, Guard, GuardResult, Outcome } from '../contracts/index.ts';
+import { answered, countPairs, type Pair } from './pairs.ts';
+import { medianBounds, pairedDifferenceBounds } from './statistics.ts';
+
+/** Level of all breaches together; a pass is judged at this level for each guard. */
+const GUARD_LEVEL = 0.05;
+
+/** Stands for "no bound": a verdict is JSON, which has no infinity. */
+export const UNBOUNDED_HARM = 1e9;
+
+interface Harm {
+  harm: number;
+  lowerAt: (level: number) => number;
+  upperAt: (level: number) => number;
+}
+
+const finite = (value: number): number => Math.max(-UNBOUNDED_HARM, Math.min(UNBOUNDED_HARM, value));
+
+/**
+ * Difference in the rate of a failure class. Where only the candidate gave no answer, it counts as having the class: an
+ * adapter must not look harmless by timing out. The current's missing answers never excuse the candidate's failures.
+ */
+function classHarm(pairs: readonly Pair[], name: FailureClass): Harm {
+  const has = (outcome: Outcome | null) => outcome?.failureClasses.includes(name) ?? false;
+  const { n, b, c } = countPairs(
+    pairs,
+    ({ candidate, current }) => has(candidate) || (!answered(candidate) && answered(current)),
+    ({ current }) => has(current),
+  );
+  return {
+    harm: n === 0 ? 0 : (b - c) / n,
+    lowerAt: (level) => pairedDifferenceBounds(b, c, n, level)[0],
+    upperAt: (level) => pairedDifferenceBounds(b, c, n, level)[1],
+  };
+}
+
+/**
+ * Relative slow-down: median over the cases of (candidate's latency / current's) − 1, with distribution-free bounds.
+ * A case that the candidate did not answer is the slowest of all; one that the current did not answer says nothing.
+ */
+function latencyHarm(pairs: readonly Pair[]): Harm {
+  const ratios = pairs
+    .filter(({ current }) => answered(current))
+    .map(({ candidate, current }) => (answered(candidate) && current ? Math.max(1, candidate.latencyMs) / Math.max(1, current.latencyMs) - 1 : Infinity));
+  const bounds = (level: number) => medianBounds(ratios, level);
+  return {
+    harm: finite(bounds(GUARD_LEVEL)?.median ?? 0),
+    lowerAt: (level) => finite(bounds(level)?.lower ?? -Infinity),
+    upperAt: (level) => finite(bounds(level)?.upper ?? Infinity),
+  };
+}
+
+function harmOf(guard: Guard, pairs: readonly Pair[]): Harm {
+  switch (guard.kind) {
+    case 'failure_class':
+      if (guard.class === undefined) throw new RatchetError('WORKLOAD_INVALID', `gate.guards: guard "${guard.id}" of kind failure_class names no class`);
+      return classHarm(pairs, guard.class);
+    case 'latency':
+      return latencyHarm(pairs);
+    default:
+      return assertNever(guard.kind);
+  }
+}
+
+/**
+ * `breach`: the lower bound of the harm, at 0.05 / number of guards, is above 0. `pass`: its upper bound at 0.05 is below
+ * the margin. Else `undecided`. Against the base model latency is only `reported`: an adapter costs time.
+ * The bounds given are those that decide (a breach and a pass are judged at different levels).
+ */
+export function judgeGuards(guards: readonly Guard[], pairs: readonly Pair[], againstBase: boolean): GuardResult[] {
+  return guards.map((guard) => {
+    const { harm, lowerAt, upperAt } = harmOf(guard, pairs);
+    const lower = lowerAt(GUARD_LEVEL / guards.length);
+    const upper = upperAt(GUARD_LEVEL);
+    const judged = lower > 0 ? 'breach' : upper < guard.margin ? 'pass' : 'undecided';
+    return { id: guard.id, result: guard.kind === 'latency' && againstBase ? 'reported' : judged, critical: guard.critical, harm, lower, upper, margin: guard.margin };
+  });
+}

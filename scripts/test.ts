@@ -1,0 +1,73 @@
+// Runs the test tiers and ends with one line for the whole: `N passed, N failed, N skipped`.
+// Usage: node scripts/test.ts fast|all|shared|faults
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const python = join(root, '.ratchet/python/bin/python');
+
+interface Count { passed: number; failed: number; skipped: number }
+type Stage = { name: string; run: (reports: string) => Count };
+
+function vitest(project: string): Stage {
+  return {
+    name: `vitest ${project}`,
+    run: (reports) => {
+      const file = join(reports, `${project}.json`);
+      const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+      const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+      const report = JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; testResults: { status: string; assertionResults: unknown[] }[] };
+      // A file that fails to load has no tests in it: it counts as one failure.
+      const broken = report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
+      const failed = report.numFailedTests + broken;
+      return { passed: report.numPassedTests, failed: status !== 0 && failed === 0 ? 1 : failed, skipped: report.numPendingTests };
+    },
+  };
+}
+
+function pytest(...args: string[]): Stage {
+  return {
+    name: 'pytest',
+    run: (reports) => {
+      const file = join(reports, 'pytest.xml');
+      const { status } = spawnSync(python, ['-m', 'pytest', '-q', '-ra', `--junitxml=${file}`, ...args], { cwd: join(root, 'gpu-worker'), stdio: 'inherit' });
+      const suite = /<testsuite [^>]*>/.exec(readFileSync(file, 'utf8'))?.[0] ?? '';
+      const number = (name: string): number => Number(new RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1] ?? 0);
+      const failed = number('failures') + number('errors');
+      const skipped = number('skipped');
+      return { passed: number('tests') - failed - skipped, failed: status !== 0 && failed === 0 ? 1 : failed, skipped };
+    },
+  };
+}
+
+const tiers: Record<string, Stage[]> = {
+  fast: [vitest('fast')],
+  all: [vitest('fast'), pytest(), vitest('servers'), vitest('e2e')],
+  shared: [vitest('shared')],
+  faults: [vitest('faults')],
+};
+
+const stages = tiers[process.argv[2] ?? ''];
+if (!stages) {
+  console.error(`usage: node scripts/test.ts ${Object.keys(tiers).join('|')}`);
+  process.exit(2);
+}
+const reports = mkdtempSync(join(tmpdir(), 'ratchet-tests-'));
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+const lines: string[] = [];
+for (const stage of stages) {
+  const started = performance.now();
+  let count: Count;
+  try {
+    count = stage.run(reports);
+  } catch {
+    count = { passed: 0, failed: 1, skipped: 0 };
+  }
+  lines.push(`${stage.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${((performance.now() - started) / 1000).toFixed(0)} s`);
+  for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += count[key];
+}
+rmSync(reports, { recursive: true, force: true });
+console.log(`\n${lines.join('\n')}\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);

@@ -1,0 +1,256 @@
+// What Ratchet needs of its stores and of the serving engine. One contract test suite runs against every implementation.
+import type {
+  AdapterManifest,
+  Approval,
+  BlindTruth,
+  ChannelEntry,
+  Correction,
+  Digest,
+  EvalCase,
+  Failure,
+  FailureClass,
+  Finding,
+  Interaction,
+  InteractionRef,
+  LedgerEntry,
+  Outcome,
+  RunRecord,
+  RunRequest,
+  Verdict,
+} from '../core/contracts/index.ts';
+import type { LineageLink, NodeKind } from '../core/contracts/lineage.ts';
+
+/** One interaction ready to be kept: redacted, judged and drawn. `hmac` is the keyed HMAC of the raw record. */
+export interface NewInteraction {
+  digest: Digest;
+  interaction: Interaction;
+  hmac: string;
+  findings: Finding[];
+  ledger: LedgerEntry;
+  /** Set when the keyed hash drew this eval-side interaction as a case; `label`: its cluster was chosen for labelling. */
+  drawn: { case: EvalCase; caseDigest: Digest; drawOrder: string; label: boolean } | null;
+  position: RecordPosition | null;
+}
+
+export interface NewCorrection {
+  digest: Digest;
+  correction: Correction;
+  hmac: string;
+  position: RecordPosition | null;
+}
+
+export interface RecordPosition {
+  topic: string;
+  partition: number;
+  offset: string;
+}
+
+/** Nothing of the record itself: the raw bytes are still in Kafka. `reason` is an error code, `detail` a place. */
+export interface DeadLetter {
+  position: RecordPosition;
+  reason: string;
+  detail: string;
+  hmac: string;
+  at: string;
+}
+
+export interface BatchResult {
+  stored: number;
+  duplicates: number;
+  conflicts: number;
+  deadLetters: number;
+}
+
+export interface StoredInteraction {
+  seq: number;
+  digest: Digest;
+  interaction: Interaction;
+  findings: Finding[];
+  clusterId: Digest;
+  side: 'train' | 'eval';
+}
+
+export interface FailureRow {
+  /** Digest of the Failure document. */
+  id: Digest;
+  seq: number;
+  failure: Failure;
+  interactionRef: InteractionRef;
+  time: string;
+  corrected: boolean;
+}
+
+export interface CaseRow {
+  caseDigest: Digest;
+  case: EvalCase;
+  /** Hex keyed hash: cases are used in this order. */
+  drawOrder: string;
+  label: boolean;
+  truth: string | null;
+  /** The verdict that used it up, if any. */
+  retiredBy: Digest | null;
+}
+
+export interface GateDecision {
+  runId: string;
+  channel: string;
+  decisionNumber: number;
+  decisionsPerPeriod: number;
+  /** The policy that governs the period in which the decision falls. */
+  policyDigest: Digest;
+  periodStart: string;
+  at: string;
+  verdictDigest: Digest | null;
+}
+
+export type { LineageLink, NodeKind } from '../core/contracts/lineage.ts';
+
+export interface PromotionIntent {
+  id: string;
+  channel: string;
+  candidate: Digest;
+  expectedGeneration: number;
+  state: 'open' | 'done' | 'failed';
+  at: string;
+}
+
+export interface ChannelSwap {
+  channel: string;
+  expectedGeneration: number;
+  live: Digest | null;
+  action: ChannelEntry['action'];
+  by: string;
+  reason: string;
+  verdictDigest: Digest | null;
+  approvalDigest: Digest | null;
+  time: string;
+}
+
+export interface MetadataStore {
+  // intake
+  /** Keeps a batch in one transaction. Known identities with the same HMAC are duplicates; with another they become dead letters. */
+  storeBatch(batch: { interactions: NewInteraction[]; corrections: NewCorrection[]; deadLetters: DeadLetter[] }): Promise<BatchResult>;
+  deadLetters(query: { limit: number; afterId?: number }): Promise<{ id: number; letter: DeadLetter }[]>;
+  counts(workload: string): Promise<{ interactions: number; failing: number; corrections: number; parkedCorrections: number; cases: number; deadLetters: number; byClass: Partial<Record<FailureClass, number>> }>;
+  /** Same counts by class, for interactions answered by one adapter (null: base). */
+  countsByAdapter(workload: string): Promise<{ adapterDigest: Digest | null; generation: number; interactions: number; byClass: Partial<Record<FailureClass, number>> }[]>;
+
+  // reading for a run
+  /** Highest sequence number committed; sequence numbers follow commit order. */
+  watermark(workload: string): Promise<number>;
+  digestsUpTo(workload: string, watermark: number): Promise<{ interactions: Digest[]; corrections: Digest[] }>;
+  interactions(digests: readonly Digest[]): Promise<StoredInteraction[]>;
+  interactionByRef(ref: InteractionRef): Promise<StoredInteraction | null>;
+  corrections(digests: readonly Digest[]): Promise<{ digest: Digest; correction: Correction }[]>;
+  ledger(workload: string): Promise<LedgerEntry[]>;
+
+  // failures, cases, labels, outcomes
+  failures(query: { workload?: string; class?: FailureClass; limit: number; afterSeq?: number }): Promise<FailureRow[]>;
+  failure(id: Digest): Promise<FailureRow | null>;
+  /** All cases of the pool in draw order. */
+  cases(workload: string): Promise<CaseRow[]>;
+  nextToLabel(workload: string): Promise<CaseRow | null>;
+  setTruth(truth: BlindTruth): Promise<void>;
+  retireCases(caseDigests: readonly Digest[], verdictDigest: Digest): Promise<void>;
+  /** Idempotent per (evaluationId, caseDigest, arm): the first answer counts. */
+  saveOutcomes(outcomes: readonly Outcome[]): Promise<void>;
+  outcomes(evaluationId: string): Promise<Outcome[]>;
+
+  // documents: small immutable JSON, named by digest
+  putDocument(kind: NodeKind, document: unknown): Promise<Digest>;
+  document(digest: Digest): Promise<{ kind: NodeKind; document: unknown } | null>;
+  documents(kind: NodeKind, limit: number): Promise<{ digest: Digest; document: unknown }[]>;
+  adapter(digest: Digest): Promise<AdapterManifest | null>;
+  verdict(digest: Digest): Promise<Verdict | null>;
+  approval(digest: Digest): Promise<Approval | null>;
+
+  // lineage
+  link(links: readonly LineageLink[]): Promise<void>;
+  linksFrom(id: string): Promise<LineageLink[]>;
+  linksTo(id: string): Promise<LineageLink[]>;
+  /** Every id of any kind that starts with this text (digest, run id, channel entry); at most `limit`. */
+  findIds(prefix: string, limit: number): Promise<{ kind: NodeKind; id: string }[]>;
+
+  // runs
+  createRequest(request: RunRequest): Promise<void>;
+  /** The oldest unclaimed request of the workload, now claimed by this run; the same answer when asked again by the same run. */
+  claimRequest(workload: string, runId: string): Promise<RunRequest | null>;
+  saveRun(run: RunRecord): Promise<void>;
+  run(runId: string): Promise<RunRecord | null>;
+  runs(query: { workload?: string; limit: number }): Promise<RunRecord[]>;
+
+  // the gate's ledger
+  /** Takes one of the period's decisions for this run (idempotent per run). Throws GATE_BUDGET_SPENT. */
+  reserveDecision(input: { channel: string; runId: string; policyDigest: Digest; decisionsPerPeriod: number; periodDays: number; at: string }): Promise<GateDecision>;
+  closeDecision(runId: string, verdictDigest: Digest): Promise<void>;
+  decisions(channel: string): Promise<GateDecision[]>;
+
+  // the channel
+  /** Creates it at generation 0 with the base model; no change when it exists. */
+  ensureChannel(channel: string, time: string): Promise<ChannelEntry>;
+  channel(channel: string): Promise<ChannelEntry | null>;
+  channels(): Promise<ChannelEntry[]>;
+  channelHistory(channel: string): Promise<ChannelEntry[]>;
+  /** Compare-and-swap, the commit point of every promotion and rollback. Throws CHANNEL_CONFLICT. */
+  swapChannel(swap: ChannelSwap): Promise<ChannelEntry>;
+  openIntent(intent: Omit<PromotionIntent, 'state'>): Promise<PromotionIntent>;
+  closeIntent(id: string, state: 'done' | 'failed'): Promise<void>;
+  openIntents(): Promise<PromotionIntent[]>;
+
+  close(): Promise<void>;
+}
+
+/** Content-addressed bytes: written to a temporary file, fsynced, renamed. */
+export interface BlobStore {
+  put(bytes: Uint8Array): Promise<Digest>;
+  putFile(path: string): Promise<Digest>;
+  /** Throws NOT_FOUND, or BLOB_CORRUPT when the bytes do not match. */
+  get(digest: Digest): Promise<Uint8Array>;
+  has(digest: Digest): Promise<boolean>;
+  /** Where a local reader (vLLM, the trainer) finds the bytes. */
+  path(digest: Digest): string;
+}
+
+export interface ChatRequest {
+  /** null: the base model. */
+  adapter: Digest | null;
+  /** OpenAI chat messages. */
+  messages: readonly unknown[];
+  tools?: readonly unknown[];
+  responseFormat?: unknown;
+  temperature?: number;
+  topP?: number;
+  maxTokens?: number;
+  seed?: number;
+  logprobs?: boolean;
+}
+
+export interface ChatAnswer {
+  text: string;
+  toolCalls?: { name: string; arguments: string }[];
+  finishReason: string;
+  inputTokens: number;
+  outputTokens: number;
+  latencyMs: number;
+}
+
+export interface ReplicaState {
+  url: string;
+  healthy: boolean;
+  engineBuild: string;
+  /** Adapters by digest name with the path they were read from (`root` of /v1/models). */
+  adapters: { digest: Digest; root: string }[];
+}
+
+/** The engine that serves, seen through its own API: what is evaluated is what is served. */
+export interface ServingTarget {
+  readonly replicas: readonly string[];
+  readonly baseModel: string;
+  state(): Promise<ReplicaState[]>;
+  /** Checks the files' digests, loads on every replica under the digest and reads back. Idempotent. */
+  load(adapter: Digest): Promise<void>;
+  unload(adapter: Digest): Promise<void>;
+  /** Throws ISOLATION_BROKEN when answers alone and in a mixed batch differ on any replica. */
+  checkIsolation(adapters: readonly Digest[]): Promise<{ replica: string; prompts: number; arms: number }[]>;
+  chat(request: ChatRequest, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<ChatAnswer>;
+}

@@ -1,0 +1,95 @@
+// Channels: an append-only history whose last entry is live, changed by compare-and-swap; and promotions under way.
+import { ChannelEntry, type Digest } from '../../core/contracts/index.ts';
+import { RatchetError } from '../../core/errors.ts';
+import type { MetadataStore, PromotionIntent } from '../ports.ts';
+import { pack, unpack } from './body.ts';
+import type { Database } from './database.ts';
+
+type Queries = Pick<MetadataStore, 'ensureChannel' | 'channel' | 'channels' | 'channelHistory' | 'swapChannel' | 'openIntent' | 'closeIntent' | 'openIntents'>;
+
+interface Row {
+  body: Uint8Array;
+}
+
+const INTENT = 'SELECT id, channel, candidate, expected_generation AS expectedGeneration, state, at FROM promotion_intents';
+const asEntry = (row: Row): ChannelEntry => ChannelEntry.parse(unpack(row.body));
+
+export function channelQueries(database: Database): Queries {
+  const current = (channel: string): ChannelEntry | null => {
+    const row = database.get<Row>('SELECT body FROM channel_entries WHERE channel = ? ORDER BY generation DESC LIMIT 1', channel);
+    return row ? asEntry(row) : null;
+  };
+  const append = (entry: ChannelEntry): ChannelEntry => {
+    database.run('INSERT INTO channel_entries VALUES (?, ?, ?, ?)', entry.channel, entry.generation, entry.live, pack(entry));
+    return entry;
+  };
+  const wasLive = (channel: string, live: Digest | null): boolean =>
+    database.get('SELECT 1 FROM channel_entries WHERE channel = ? AND live IS ? LIMIT 1', channel, live) !== undefined;
+
+  return {
+    async ensureChannel(channel, time) {
+      const known = current(channel);
+      if (known) return known;
+      return database.write(
+        () =>
+          current(channel) ??
+          append(
+            ChannelEntry.parse({
+              ...{ schemaVersion: 1, channel, generation: 0, live: null, previous: null, action: 'created', by: 'ratchet' },
+              ...{ reason: 'the base model answers until an adapter is promoted', verdictDigest: null, approvalDigest: null, time },
+            }),
+          ),
+      );
+    },
+
+    async channel(channel) {
+      return current(channel);
+    },
+
+    async channels() {
+      return database.all<Row>('SELECT body, max(generation) FROM channel_entries GROUP BY channel ORDER BY channel').map(asEntry);
+    },
+
+    async channelHistory(channel) {
+      return database.all<Row>('SELECT body FROM channel_entries WHERE channel = ? ORDER BY generation', channel).map(asEntry);
+    },
+
+    async swapChannel({ expectedGeneration, ...change }) {
+      return database.write(() => {
+        const before = current(change.channel);
+        if (!before) throw new RatchetError('NOT_FOUND', `no channel ${change.channel}`);
+        if (before.generation !== expectedGeneration) {
+          throw new RatchetError('CHANNEL_CONFLICT', `${change.channel} is at generation ${before.generation}, the change was made for generation ${expectedGeneration}`);
+        }
+        if (change.action === 'rolled_back' && !wasLive(change.channel, change.live)) {
+          throw new RatchetError('REQUEST_INVALID', `${change.live ?? 'the base model'} was never live in ${change.channel}: there is nothing to roll back to`);
+        }
+        return append(ChannelEntry.parse({ schemaVersion: 1, ...change, generation: expectedGeneration + 1, previous: before.live }));
+      });
+    },
+
+    /** Idempotent: the same id gives the intent as it stands. */
+    async openIntent({ id, channel, candidate, expectedGeneration, at }) {
+      return database.write(() => {
+        database.run(
+          "INSERT INTO promotion_intents (id, channel, candidate, expected_generation, state, at) VALUES (?, ?, ?, ?, 'open', ?) ON CONFLICT (id) DO NOTHING",
+          ...[id, channel, candidate, expectedGeneration, at],
+        );
+        const row = database.get<PromotionIntent>(`${INTENT} WHERE id = ?`, id);
+        if (!row) throw new RatchetError('INTERNAL', `the intent ${id} was not kept`);
+        return { ...row };
+      });
+    },
+
+    async closeIntent(id, state) {
+      database.write(() => {
+        if (database.run("UPDATE promotion_intents SET state = ? WHERE id = ? AND state = 'open'", state, id) > 0) return;
+        if (!database.get('SELECT 1 FROM promotion_intents WHERE id = ?', id)) throw new RatchetError('NOT_FOUND', `no promotion intent ${id}`);
+      });
+    },
+
+    async openIntents() {
+      return database.all<PromotionIntent>(`${INTENT} WHERE state = 'open' ORDER BY seq`).map((row) => ({ ...row }));
+    },
+  };
+}

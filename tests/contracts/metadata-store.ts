@@ -1,0 +1,337 @@
+// What every metadata store must do, whatever it is built on.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { ChannelSwap, MetadataStore } from '../../stores/ports.ts';
+import { SOURCE, TIME, digestNo, drawnInteraction, newCorrection, newInteraction, outcomeNo, runNo, schemaViolation, someVerdict, undetermined } from './records.ts';
+
+/** A place for one store; opened twice, it gives two connections to the same data. */
+export interface StorePlace {
+  open(): Promise<MetadataStore>;
+  remove(): Promise<void>;
+}
+
+const coded = (code: ErrorCode) => expect.objectContaining({ code }) as Error;
+const CHANNEL = 'tickets/production';
+const nothing = { interactions: [], corrections: [], deadLetters: [] };
+const letter = { position: { topic: 'agent.interactions', partition: 0, offset: '9' }, reason: 'RECORD_NOT_JSON', detail: 'byte 4', hmac: 'x', at: TIME };
+
+export function metadataStoreContract(name: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`metadata store: ${name}`, () => {
+    let place: StorePlace;
+    let store: MetadataStore;
+    const opened: MetadataStore[] = [];
+    const open = async () => {
+      const another = await place.open();
+      opened.push(another);
+      return another;
+    };
+    beforeEach(async () => {
+      place = await makePlace();
+      store = await open();
+    });
+    afterEach(async () => {
+      for (const each of opened.splice(0)) await each.close();
+      await place.remove();
+    });
+
+    describe('intake', () => {
+      it('keeps a batch and gives it back as it was, also to a process that opens the store later', async () => {
+        const item = newInteraction(1, { findings: [schemaViolation, undetermined] });
+        const correction = newCorrection(1, 1);
+        const result = await store.storeBatch({ interactions: [item], corrections: [correction], deadLetters: [letter] });
+        expect(result).toEqual({ stored: 2, duplicates: 0, conflicts: 0, deadLetters: 1 });
+
+        const later = await open();
+        const expected = { seq: 1, digest: item.digest, interaction: item.interaction, findings: item.findings, clusterId: item.ledger.clusterId, side: 'train' };
+        expect(await later.interactions([item.digest])).toEqual([expected]);
+        expect(await later.interactionByRef({ source: SOURCE, id: 'i-1' })).toEqual(expected);
+        expect(await later.corrections([correction.digest])).toEqual([{ digest: correction.digest, correction: correction.correction }]);
+        expect(await later.deadLetters({ limit: 10 })).toEqual([{ id: 1, letter }]);
+        await expect(later.interactions([digestNo('nobody')])).rejects.toThrow(coded('NOT_FOUND'));
+        expect(await later.interactionByRef({ source: SOURCE, id: 'nobody' })).toBeNull();
+      });
+
+      it('takes the same batch any number of times', async () => {
+        const batch = { interactions: [newInteraction(1, { findings: [schemaViolation] }), newInteraction(1, { findings: [schemaViolation] })], corrections: [newCorrection(1, 1)], deadLetters: [letter, letter] };
+        expect(await store.storeBatch(batch)).toEqual({ stored: 2, duplicates: 1, conflicts: 0, deadLetters: 1 });
+        expect(await store.storeBatch(batch)).toEqual({ stored: 0, duplicates: 3, conflicts: 0, deadLetters: 0 });
+        expect(await store.counts('tickets')).toMatchObject({ interactions: 1, failing: 1, corrections: 1, deadLetters: 1 });
+        expect(await store.watermark('tickets')).toBe(2);
+      });
+
+      it('sends an identity that comes again with other content to the dead letters, once', async () => {
+        const other = { ...newInteraction(1, {}, { answer: { text: 'other' } }), hmac: 'other', position: { topic: 'agent.interactions', partition: 2, offset: '77' } };
+        await store.storeBatch({ ...nothing, interactions: [newInteraction(1)], corrections: [newCorrection(1, 1)] });
+        const again = { ...nothing, interactions: [other], corrections: [{ ...newCorrection(1, 1, { answer: 'x' }), hmac: 'other' }] };
+        expect(await store.storeBatch(again)).toEqual({ stored: 0, duplicates: 0, conflicts: 2, deadLetters: 2 });
+        expect(await store.storeBatch(again)).toMatchObject({ conflicts: 2, deadLetters: 0 });
+        const [first] = await store.deadLetters({ limit: 1 });
+        expect(first?.letter).toMatchObject({ position: other.position, reason: 'IDENTITY_CONFLICT', hmac: 'other' });
+        expect((await store.deadLetters({ limit: 10, afterId: first?.id ?? 0 })).length).toBe(1);
+        expect((await store.interactionByRef({ source: SOURCE, id: 'i-1' }))?.interaction.answer.text).toBe('{}');
+      });
+
+      it('keeps all of a batch or nothing', async () => {
+        const broken = newInteraction(2);
+        (broken.interaction as { workload: unknown }).workload = null;
+        await expect(store.storeBatch({ ...nothing, interactions: [newInteraction(1), broken] })).rejects.toThrow();
+        expect(await store.counts('tickets')).toMatchObject({ interactions: 0 });
+        expect(await store.storeBatch({ ...nothing, interactions: [newInteraction(1)] })).toMatchObject({ stored: 1 });
+      });
+
+      it('parks a correction until its interaction comes', async () => {
+        const correction = newCorrection(1, 5);
+        await store.storeBatch({ ...nothing, corrections: [correction] });
+        expect(await store.counts('tickets')).toMatchObject({ corrections: 1, parkedCorrections: 1 });
+        const item = newInteraction(5, { findings: [schemaViolation] });
+        await store.storeBatch({ ...nothing, interactions: [item] });
+        expect(await store.counts('tickets')).toMatchObject({ corrections: 1, parkedCorrections: 0 });
+        expect(await store.linksFrom(correction.digest)).toEqual([{ fromKind: 'correction', from: correction.digest, relation: 'corrects', toKind: 'interaction', to: item.digest }]);
+        expect((await store.failures({ limit: 1 }))[0]?.corrected).toBe(true);
+      });
+
+      it('counts by class and by the adapter that answered', async () => {
+        const adapterDigest = digestNo('adapter');
+        await store.storeBatch({
+          ...nothing,
+          interactions: [
+            newInteraction(1, { findings: [schemaViolation, { ...schemaViolation, class: 'refusal' }] }),
+            newInteraction(2, { findings: [schemaViolation] }, { adapterDigest, generation: 1 }),
+            newInteraction(3, { findings: [undetermined] }, { adapterDigest, generation: 1 }),
+            newInteraction(4, { findings: [schemaViolation] }, { workload: 'other' }),
+          ],
+        });
+        expect(await store.counts('tickets')).toEqual({ interactions: 3, failing: 2, corrections: 0, parkedCorrections: 0, cases: 0, deadLetters: 0, byClass: { schema_violation: 2, refusal: 1 } });
+        expect(await store.countsByAdapter('tickets')).toEqual([
+          { adapterDigest: null, generation: 0, interactions: 1, byClass: { schema_violation: 1, refusal: 1 } },
+          { adapterDigest, generation: 1, interactions: 2, byClass: { schema_violation: 1 } },
+        ]);
+      });
+    });
+
+    describe('reading for a run', () => {
+      it('gives the digests at or under a watermark, sorted, per workload', async () => {
+        const first = [newInteraction(1), newInteraction(2)];
+        await store.storeBatch({ ...nothing, interactions: first });
+        const watermark = await store.watermark('tickets');
+        const late = newCorrection(1, 1);
+        await (await open()).storeBatch({ ...nothing, interactions: [newInteraction(3, {}, { workload: 'other' })], corrections: [late] });
+        expect(await store.digestsUpTo('tickets', watermark)).toEqual({ interactions: first.map((item) => item.digest).sort(), corrections: [] });
+        expect(await store.digestsUpTo('tickets', await store.watermark('tickets'))).toMatchObject({ corrections: [late.digest] });
+        expect(await store.watermark('tickets')).toBe(4);
+        expect(await store.watermark('nobody')).toBe(0);
+      });
+
+      it('lists failures newest first, or onwards from one', async () => {
+        await store.storeBatch({ ...nothing, interactions: [1, 2, 3].map((n) => newInteraction(n, { findings: [n === 2 ? { ...schemaViolation, class: 'refusal' } : schemaViolation] })) });
+        const all = await store.failures({ workload: 'tickets', limit: 10 });
+        expect(all.map((row) => row.interactionRef.id)).toEqual(['i-3', 'i-2', 'i-1']);
+        expect(await store.failures({ limit: 10, class: 'refusal' })).toEqual([all[1]]);
+        expect(await store.failures({ limit: 10, afterSeq: all[2]?.seq ?? 0 })).toEqual([all[1], all[0]]);
+        expect(await store.failures({ limit: 1 })).toEqual([all[0]]);
+        const one = all[0];
+        expect(one && (await store.failure(one.id))).toEqual(one);
+        expect(await store.failure(digestNo('nobody'))).toBeNull();
+        expect(one && (await store.linksFrom(one.id))).toMatchObject([{ relation: 'found_in', toKind: 'interaction', to: one?.failure.interactionDigest }]);
+      });
+    });
+
+    describe('split ledger and cases', () => {
+      it('decides a side once: a later opinion changes nothing', async () => {
+        const train = newInteraction(1);
+        const second = drawnInteraction(2, 1, '01');
+        await store.storeBatch({ ...nothing, interactions: [train, second] });
+        expect(await store.ledger('tickets')).toEqual([train.ledger]);
+        expect((await store.interactions([second.digest]))[0]?.side).toBe('train');
+        expect(await store.cases('tickets')).toEqual([]);
+      });
+
+      it('takes the first drawn interaction of a cluster as its case, in draw order', async () => {
+        const items = [drawnInteraction(1, 1, 'bb'), drawnInteraction(2, 2, 'aa', true), drawnInteraction(3, 1, '00')];
+        await store.storeBatch({ ...nothing, interactions: items });
+        const rows = await store.cases('tickets');
+        expect(rows.map((row) => [row.drawOrder, row.label, row.truth, row.retiredBy])).toEqual([['aa', true, null, null], ['bb', false, null, null]]);
+        expect(rows[1]?.case).toEqual(items[0]?.drawn?.case);
+        expect(await store.counts('tickets')).toMatchObject({ cases: 2 });
+      });
+
+      it('asks for labels of chosen cases only, and takes truths for those only', async () => {
+        await store.storeBatch({ ...nothing, interactions: [drawnInteraction(1, 1, 'aa'), drawnInteraction(2, 2, 'cc', true), drawnInteraction(3, 3, 'bb', true)] });
+        const truth = (caseDigest: string, text = '{}') => ({ schemaVersion: 1 as const, caseDigest, truth: text, author: 'dana', time: TIME });
+        const [unchosen] = await store.cases('tickets');
+        const next = await store.nextToLabel('tickets');
+        expect(next?.drawOrder).toBe('bb');
+        await store.setTruth(truth(next?.caseDigest ?? ''));
+        await store.setTruth(truth(next?.caseDigest ?? '', '{"a":2}'));
+        expect((await store.cases('tickets'))[1]?.truth).toBe('{"a":2}');
+        expect((await store.nextToLabel('tickets'))?.drawOrder).toBe('cc');
+        await expect(store.setTruth(truth(unchosen?.caseDigest ?? ''))).rejects.toThrow(coded('REQUEST_INVALID'));
+        await expect(store.setTruth(truth(digestNo('nobody')))).rejects.toThrow(coded('NOT_FOUND'));
+
+        const last = (await store.nextToLabel('tickets'))?.caseDigest ?? '';
+        await store.retireCases([last], digestNo('verdict'));
+        await store.retireCases([last], digestNo('another verdict'));
+        expect((await store.cases('tickets')).find((row) => row.caseDigest === last)?.retiredBy).toBe(digestNo('verdict'));
+        expect(await store.nextToLabel('tickets')).toBeNull();
+        await expect(store.setTruth(truth(last))).rejects.toThrow(coded('REQUEST_INVALID'));
+      });
+
+      it('keeps the first outcome of an arm for a case', async () => {
+        await store.saveOutcomes([outcomeNo(1, 'current', true), outcomeNo(1, 'candidate', true)]);
+        await store.saveOutcomes([outcomeNo(1, 'current', false), outcomeNo(2, 'current', false)]);
+        const outcomes = await store.outcomes('e-1');
+        expect(outcomes.length).toBe(3);
+        expect(outcomes).toContainEqual(outcomeNo(1, 'current', true));
+        expect(await store.outcomes('e-2')).toEqual([]);
+      });
+    });
+
+    describe('documents and lineage', () => {
+      it('names documents by what they are', async () => {
+        const verdict = someVerdict();
+        const digest = await store.putDocument('verdict', verdict);
+        expect(await store.putDocument('verdict', Object.fromEntries(Object.entries(verdict).reverse()))).toBe(digest);
+        const second = await store.putDocument('evaluation', { schemaVersion: 1, z: [1, 2] });
+        expect(await store.document(digest)).toEqual({ kind: 'verdict', document: verdict });
+        expect(await store.verdict(digest)).toEqual(verdict);
+        expect(await store.adapter(digest)).toBeNull();
+        expect(await store.approval(digest)).toBeNull();
+        expect(await store.document(digestNo('nobody'))).toBeNull();
+        expect(await store.documents('evaluation', 5)).toEqual([{ digest: second, document: { schemaVersion: 1, z: [1, 2] } }]);
+      });
+
+      it('links both ways, once', async () => {
+        const link = { fromKind: 'dataset' as const, from: digestNo('d'), relation: 'trained', toKind: 'run' as const, to: 'nightly-tickets-1' };
+        await store.link([link, link]);
+        await store.link([link]);
+        expect(await store.linksFrom(link.from)).toEqual([link]);
+        expect(await store.linksTo(link.to)).toEqual([link]);
+        expect(await store.linksTo(link.from)).toEqual([]);
+      });
+
+      it('finds ids of every kind by their beginning', async () => {
+        const item = newInteraction(1, { findings: [schemaViolation] });
+        await store.storeBatch({ ...nothing, interactions: [item] });
+        await store.saveRun(runNo(1));
+        await store.ensureChannel(CHANNEL, TIME);
+        await store.link([{ fromKind: 'example', from: digestNo('e'), relation: 'in', toKind: 'dataset', to: digestNo('d') }]);
+        expect(await store.findIds(item.digest.slice(0, 30), 5)).toEqual([{ kind: 'interaction', id: item.digest }]);
+        expect(await store.findIds('nightly-tick', 5)).toEqual([{ kind: 'run', id: 'nightly-tickets-1' }]);
+        expect(await store.findIds('tickets/', 5)).toEqual([{ kind: 'channel_entry', id: `${CHANNEL}@0` }]);
+        expect(await store.findIds(digestNo('e').slice(0, 30), 5)).toEqual([{ kind: 'example', id: digestNo('e') }]);
+        expect((await store.findIds('sha256:', 3)).length).toBe(3);
+        expect(await store.findIds('%', 5)).toEqual([]);
+      });
+    });
+
+    describe('runs', () => {
+      const request = (n: number) => ({ schemaVersion: 1 as const, id: `r-${n}`, workload: 'tickets', by: 'dana', reason: 'early', options: {}, requestedAt: TIME, claimedBy: null });
+
+      it('gives the oldest request to the run that asks first, and again to the same run', async () => {
+        await store.createRequest(request(1));
+        await store.createRequest(request(2));
+        await store.createRequest(request(1));
+        const other = await open();
+        expect(await store.claimRequest('tickets', 'run-a')).toEqual({ ...request(1), claimedBy: 'run-a' });
+        expect(await other.claimRequest('tickets', 'run-b')).toEqual({ ...request(2), claimedBy: 'run-b' });
+        expect(await other.claimRequest('tickets', 'run-a')).toEqual({ ...request(1), claimedBy: 'run-a' });
+        expect(await store.claimRequest('tickets', 'run-c')).toBeNull();
+        expect(await store.claimRequest('other', 'run-a')).toBeNull();
+      });
+
+      it('keeps the last state of each run, newest run first', async () => {
+        await store.saveRun(runNo(1));
+        await store.saveRun(runNo(2, { workload: 'other' }));
+        await store.saveRun(runNo(1, { status: 'skipped', reason: 'too little' }));
+        expect((await store.run('nightly-tickets-1'))?.status).toBe('skipped');
+        expect(await store.run('nobody')).toBeNull();
+        expect((await store.runs({ limit: 5 })).map((run) => run.runId)).toEqual(['nightly-tickets-2', 'nightly-tickets-1']);
+        expect((await store.runs({ workload: 'tickets', limit: 5 })).map((run) => run.runId)).toEqual(['nightly-tickets-1']);
+        expect((await store.runs({ limit: 1 })).length).toBe(1);
+      });
+    });
+
+    describe("the gate's ledger", () => {
+      const ask = (runId: string, at: string, over: object = {}) =>
+        store.reserveDecision({ channel: CHANNEL, runId, policyDigest: digestNo('policy 1'), decisionsPerPeriod: 2, periodDays: 30, at, ...over });
+
+      it('gives each run one decision of the period, and no more than planned', async () => {
+        const first = await ask('run-1', '2026-01-01T00:00:00.000Z');
+        expect(first).toMatchObject({ decisionNumber: 1, decisionsPerPeriod: 2, periodStart: '2026-01-01T00:00:00.000Z', verdictDigest: null });
+        expect(await ask('run-1', '2026-03-01T00:00:00.000Z')).toEqual(first);
+        expect(await ask('run-2', '2026-01-30T23:59:59.000Z')).toMatchObject({ decisionNumber: 2 });
+        await expect(ask('run-3', '2026-01-30T23:59:59.999Z')).rejects.toThrow(coded('GATE_BUDGET_SPENT'));
+        expect(await ask('run-3', '2026-01-31T00:00:00.000Z')).toMatchObject({ decisionNumber: 1, periodStart: '2026-01-31T00:00:00.000Z' });
+        expect(await ask('run-4', '2026-01-01T00:00:00.000Z', { channel: 'other/production' })).toMatchObject({ decisionNumber: 1 });
+        expect((await store.decisions(CHANNEL)).map((decision) => decision.runId)).toEqual(['run-1', 'run-2', 'run-3']);
+      });
+
+      it('lets a changed policy govern from the next period on, counted from the first decision', async () => {
+        const changed = { policyDigest: digestNo('policy 2'), decisionsPerPeriod: 4, periodDays: 7 };
+        await ask('run-1', '2026-01-01T12:00:00.000Z');
+        expect(await ask('run-2', '2026-01-10T00:00:00.000Z', changed)).toMatchObject({ policyDigest: digestNo('policy 1'), decisionsPerPeriod: 2, decisionNumber: 2 });
+        expect(await ask('run-3', '2026-04-10T00:00:00.000Z', changed)).toMatchObject({ policyDigest: digestNo('policy 2'), decisionsPerPeriod: 4, decisionNumber: 1, periodStart: '2026-04-04T12:00:00.000Z' });
+        expect(await ask('run-4', '2026-04-10T00:00:00.000Z')).toMatchObject({ policyDigest: digestNo('policy 2'), periodStart: '2026-04-04T12:00:00.000Z', decisionNumber: 2 });
+      });
+
+      it('closes a decision with one verdict', async () => {
+        await ask('run-1', TIME);
+        await store.closeDecision('run-1', digestNo('v'));
+        await store.closeDecision('run-1', digestNo('v'));
+        expect((await store.decisions(CHANNEL))[0]?.verdictDigest).toBe(digestNo('v'));
+        await expect(store.closeDecision('run-1', digestNo('other'))).rejects.toThrow(coded('REQUEST_INVALID'));
+        await expect(store.closeDecision('nobody', digestNo('v'))).rejects.toThrow(coded('NOT_FOUND'));
+      });
+    });
+
+    describe('channels', () => {
+      const swap = (expectedGeneration: number, live: string | null, over: Partial<ChannelSwap> = {}): ChannelSwap => ({
+        ...{ channel: CHANNEL, expectedGeneration, live, action: 'promoted', by: 'gate', reason: 'better' },
+        ...{ verdictDigest: digestNo('v'), approvalDigest: null, time: TIME, ...over },
+      });
+
+      it('begin at generation 0 with the base model', async () => {
+        expect(await store.channel(CHANNEL)).toBeNull();
+        const created = await store.ensureChannel(CHANNEL, TIME);
+        expect(created).toMatchObject({ generation: 0, live: null, action: 'created' });
+        expect(await (await open()).ensureChannel(CHANNEL, '2026-02-01T00:00:00.000Z')).toEqual(created);
+        expect(await store.channels()).toEqual([created]);
+        await expect(store.swapChannel(swap(0, null, { channel: 'other/production' }))).rejects.toThrow(coded('NOT_FOUND'));
+      });
+
+      it('let one of two changes win and tell the other', async () => {
+        await store.ensureChannel(CHANNEL, TIME);
+        const other = await open();
+        const results = await Promise.allSettled([store.swapChannel(swap(0, digestNo('a'))), other.swapChannel(swap(0, digestNo('b')))]);
+        expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
+        expect(results.find((result) => result.status === 'rejected')?.reason).toEqual(coded('CHANNEL_CONFLICT'));
+        const live = await store.channel(CHANNEL);
+        expect(live).toMatchObject({ generation: 1, previous: null });
+        expect(await store.channelHistory(CHANNEL)).toHaveLength(2);
+      });
+
+      it('go back to what was live before, as a new generation', async () => {
+        await store.ensureChannel(CHANNEL, TIME);
+        await store.swapChannel(swap(0, digestNo('a')));
+        await store.swapChannel(swap(1, digestNo('b')));
+        const back = { action: 'rolled_back' as const, verdictDigest: null };
+        await expect(store.swapChannel(swap(2, digestNo('never'), back))).rejects.toThrow(coded('REQUEST_INVALID'));
+        expect(await store.swapChannel(swap(2, digestNo('a'), back))).toMatchObject({ generation: 3, live: digestNo('a'), previous: digestNo('b') });
+        expect(await store.swapChannel(swap(3, null, back))).toMatchObject({ generation: 4, live: null });
+        expect((await store.channelHistory(CHANNEL)).map((entry) => entry.generation)).toEqual([0, 1, 2, 3, 4]);
+        expect((await store.channels())[0]?.generation).toBe(4);
+      });
+
+      it('remember promotions under way', async () => {
+        const intent = { id: 'p-1', channel: CHANNEL, candidate: digestNo('a'), expectedGeneration: 0, at: TIME };
+        expect(await store.openIntent(intent)).toEqual({ ...intent, state: 'open' });
+        expect(await (await open()).openIntents()).toEqual([{ ...intent, state: 'open' }]);
+        await store.closeIntent('p-1', 'done');
+        await store.closeIntent('p-1', 'failed');
+        expect(await store.openIntents()).toEqual([]);
+        expect(await store.openIntent(intent)).toEqual({ ...intent, state: 'done' });
+        await expect(store.closeIntent('nobody', 'done')).rejects.toThrow(coded('NOT_FOUND'));
+      });
+    });
+  });
+}

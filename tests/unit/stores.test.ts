@@ -1,0 +1,145 @@
+// The SQLite and folder stores keep the contracts, and what is particular to them: triggers, migrations, full and locked disks.
+import { mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ErrorCode } from '../../core/errors.ts';
+import { openBlobStore } from '../../stores/blobs.ts';
+import { openKeys, tenantKey } from '../../stores/keys.ts';
+import { openDatabase } from '../../stores/sqlite/database.ts';
+import { metadataStore, openMetadataStore } from '../../stores/sqlite/index.ts';
+import { migrate } from '../../stores/sqlite/migrations.ts';
+import { blobStoreContract } from '../contracts/blob-store.ts';
+import { metadataStoreContract } from '../contracts/metadata-store.ts';
+import { TIME, digestNo, newInteraction } from '../contracts/records.ts';
+
+const coded = (code: ErrorCode) => expect.objectContaining({ code }) as Error;
+const makeDir = () => mkdtemp(join(tmpdir(), 'ratchet-stores-'));
+
+metadataStoreContract('SQLite', async () => {
+  const dir = await makeDir();
+  return { open: () => openMetadataStore(join(dir, 'home', 'ratchet.db')), remove: () => rm(dir, { recursive: true }) };
+});
+
+blobStoreContract('folder', async () => {
+  const dir = await makeDir();
+  const blobsDir = join(dir, 'blobs');
+  return {
+    open: () => openBlobStore(blobsDir),
+    scratch: dir,
+    damage: async (digest) => writeFile(join(blobsDir, digest.slice(7, 9), digest.slice(7)), 'other'),
+    remove: () => rm(dir, { recursive: true }),
+  };
+});
+
+describe('stores on disk', () => {
+  let dir: string;
+  let file: string;
+  beforeEach(async () => {
+    dir = await makeDir();
+    file = join(dir, 'ratchet.db');
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  const filled = async () => {
+    const store = await openMetadataStore(file);
+    await store.storeBatch({ interactions: [newInteraction(1)], corrections: [], deadLetters: [] });
+    await store.putDocument('verdict', { n: 1 });
+    await store.ensureChannel('tickets/production', TIME);
+    await store.reserveDecision({ channel: 'tickets/production', runId: 'r', policyDigest: digestNo('p'), decisionsPerPeriod: 1, periodDays: 1, at: TIME });
+    return store;
+  };
+
+  it('no statement changes or deletes what is append-only', async () => {
+    const store = await filled();
+    const raw = new DatabaseSync(file);
+    for (const table of ['split_ledger', 'documents', 'channel_entries', 'gate_decisions']) {
+      expect(() => raw.exec(`DELETE FROM ${table}`), `delete from ${table}`).toThrow(/append-only|immutable/);
+    }
+    expect(() => raw.exec("UPDATE split_ledger SET side = 'eval'")).toThrow(/append-only/);
+    expect(() => raw.exec("UPDATE documents SET kind = 'adapter'")).toThrow(/immutable/);
+    expect(() => raw.exec('UPDATE channel_entries SET live = NULL')).toThrow(/append-only/);
+    expect(() => raw.exec('UPDATE gate_decisions SET number = 7')).toThrow(/once/);
+    raw.close();
+    await store.close();
+  });
+
+  it('a locked database is a store that did not answer, and works again afterwards', async () => {
+    const store = await openMetadataStore(file, { busyTimeoutMs: 50 });
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const batch = { interactions: [newInteraction(1)], corrections: [], deadLetters: [] };
+    await expect(store.storeBatch(batch)).rejects.toThrow(coded('STORE_UNAVAILABLE'));
+    expect(await store.watermark('tickets')).toBe(0);
+    other.exec('ROLLBACK');
+    other.close();
+    expect(await store.storeBatch(batch)).toMatchObject({ stored: 1 });
+    await store.close();
+  });
+
+  it('a full disk is a store that did not answer, and leaves nothing half-done', async () => {
+    const database = await openDatabase(file);
+    migrate(database);
+    const pages = database.get<{ page_count: number }>('PRAGMA page_count')?.page_count ?? 0;
+    database.exec(`PRAGMA max_page_count = ${pages + 8}`);
+    const store = metadataStore(database);
+    const big = newInteraction(2, {}, { answer: { text: Array.from({ length: 20_000 }, (_, n) => n * 7919).join(' ') } });
+    await expect(store.storeBatch({ interactions: [newInteraction(1), big], corrections: [], deadLetters: [] })).rejects.toThrow(coded('STORE_UNAVAILABLE'));
+    expect(await store.counts('tickets')).toMatchObject({ interactions: 0 });
+    expect(await store.storeBatch({ interactions: [newInteraction(1)], corrections: [], deadLetters: [] })).toMatchObject({ stored: 1 });
+    await store.close();
+  });
+
+  it('a file that is no database, and one of a newer build, are told apart', async () => {
+    await writeFile(file, 'this is no database'.repeat(100));
+    await expect(openMetadataStore(file)).rejects.toThrow(coded('STORE_UNAVAILABLE'));
+    await rm(file);
+    await (await openMetadataStore(file)).close();
+    const raw = new DatabaseSync(file);
+    raw.exec("INSERT INTO schema_migrations VALUES (999, '')");
+    raw.close();
+    await expect(openMetadataStore(file)).rejects.toThrow(coded('CONFIG_INVALID'));
+  });
+
+  it('a damaged row is not believed', async () => {
+    const store = await filled();
+    const raw = new DatabaseSync(file);
+    raw.exec("UPDATE interactions SET body = x'0300'");
+    raw.close();
+    await expect(store.interactions([newInteraction(1).digest])).rejects.toThrow(coded('BLOB_CORRUPT'));
+    await store.close();
+  });
+
+  it('several stores that open a new file at once agree on its schema', async () => {
+    const stores = await Promise.all(Array.from({ length: 6 }, () => openMetadataStore(file)));
+    await Promise.all(stores.map((store, n) => store.storeBatch({ interactions: [newInteraction(n)], corrections: [], deadLetters: [] })));
+    expect(await stores[0]?.watermark('tickets')).toBe(6);
+    await Promise.all(stores.map((store) => store.close()));
+  });
+
+  it('a blob cut short by a crash is replaced, and no temporary file stays', async () => {
+    const blobs = await openBlobStore(join(dir, 'blobs'));
+    const digest = await blobs.put(Buffer.from('all of it'));
+    await truncate(blobs.path(digest), 3);
+    await expect(blobs.get(digest)).rejects.toThrow(coded('BLOB_CORRUPT'));
+    expect(await blobs.put(Buffer.from('all of it'))).toBe(digest);
+    expect(Buffer.from(await blobs.get(digest)).toString()).toBe('all of it');
+    expect(await readdir(join(dir, 'blobs', 'tmp'))).toEqual([]);
+  });
+
+  it('keys are made once, for their owner alone', async () => {
+    const path = join(dir, 'home', 'keys.json');
+    const all = await Promise.all(Array.from({ length: 5 }, () => openKeys(path)));
+    expect(new Set(all.map((keys) => JSON.stringify(keys))).size).toBe(1);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await readdir(join(dir, 'home'))).toEqual(['keys.json']);
+    const [keys] = all;
+    expect(new Set([keys?.identity, keys?.split, keys?.redaction, keys?.subject]).size).toBe(4);
+    expect(await readFile(path, 'utf8')).not.toContain(keys?.keyId);
+    expect(keys && tenantKey(keys, 'a')).not.toBe(keys && tenantKey(keys, 'b'));
+
+    await writeFile(path, '{"version":1,"identity":"SECRET"}');
+    await expect(openKeys(path)).rejects.toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.not.stringContaining('SECRET') as string }) as Error);
+  });
+});

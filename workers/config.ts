@@ -1,0 +1,159 @@
+// The one place that reads the environment: parsed once at start, every problem reported at once.
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { RatchetError } from '../core/errors.ts';
+
+const list = z.string().transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
+const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
+const port = z.coerce.number().int().min(0).max(65535);
+
+const Environment = z
+  .object({
+    RATCHET_ENV: z.enum(['development', 'production']).default('development').describe('production refuses SASL or API keys without TLS'),
+    RATCHET_HOME: z.string().default('.ratchet/home').describe('where metadata, blobs, adapters, runs, keys and traces are kept'),
+    RATCHET_MODELS: z.string().default('.ratchet/models').describe('directory of base models, one folder per name'),
+    RATCHET_WORKLOADS: list.prefault('examples/tickets/workload.yaml').describe('workload files, separated by commas'),
+    RATCHET_ADMIN_TOKEN: z.string().min(16).optional().describe('token for admin calls over HTTP'),
+    RATCHET_MAX_RECORD_BYTES: z.coerce.number().int().positive().default(1_048_576).describe('largest Kafka record that ingest reads'),
+    RATCHET_MAX_RECORD_DEPTH: z.coerce.number().int().positive().default(64).describe('deepest nesting of a record'),
+    RATCHET_ACTOR: z.string().default(process.env['USER'] ?? 'unknown').describe('name written into the audit trail for CLI actions'),
+    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('log level of every process'),
+    TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233').describe('Temporal frontend, host:port'),
+    TEMPORAL_NAMESPACE: z.string().default('default').describe('Temporal namespace'),
+    TEMPORAL_TLS: flag.prefault('false').describe('connect to Temporal by TLS'),
+    TEMPORAL_TLS_CA: z.string().optional().describe('file with the CA certificate'),
+    TEMPORAL_TLS_CERT: z.string().optional().describe('file with the client certificate'),
+    TEMPORAL_TLS_KEY: z.string().optional().describe('file with the client key'),
+    TEMPORAL_API_KEY: z.string().optional().describe('API key of Temporal Cloud'),
+    TEMPORAL_TASK_QUEUE: z.string().default('ratchet').describe('task queue of workflows and TypeScript activities'),
+    TEMPORAL_GPU_TASK_QUEUE: z.string().default('ratchet-gpu').describe('task queue of the GPU workers of one device class'),
+    KAFKA_BROKERS: list.prefault('127.0.0.1:9092').describe('Kafka brokers, host:port separated by commas'),
+    KAFKA_TLS: flag.prefault('false').describe('connect to Kafka by TLS'),
+    KAFKA_TLS_CA: z.string().optional().describe('file with the CA certificate'),
+    KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional().describe('SASL mechanism'),
+    KAFKA_SASL_USERNAME: z.string().optional().describe('SASL user'),
+    KAFKA_SASL_PASSWORD: z.string().optional().describe('SASL password'),
+    KAFKA_TOPIC_INTERACTIONS: z.string().default('agent.interactions').describe('topic of interactions'),
+    KAFKA_TOPIC_CORRECTIONS: z.string().default('agent.corrections').describe('topic of corrections'),
+    KAFKA_GROUP: z.string().default('ratchet-ingest').describe('consumer group of ingest'),
+    VLLM_REPLICAS: list.prefault('http://127.0.0.1:8000').describe('base URLs of the vLLM replicas, separated by commas'),
+    VLLM_API_KEY: z.string().optional().describe('key that vLLM asks for on /v1'),
+    GATEWAY_HOST: z.string().default('127.0.0.1').describe('address the gateway binds to'),
+    GATEWAY_PORT: port.default(8080).describe('port of the gateway; 0 takes a free one'),
+    GATEWAY_ALLOW_BASE: flag.prefault('false').describe('lets callers ask `<channel>@base`, the base model, for comparisons; such answers are not published'),
+    METRICS_HOST: z.string().default('127.0.0.1').describe('address of /healthz and /metrics'),
+    METRICS_PORT: port.default(0).describe('port of /healthz and /metrics; 0 takes a free one'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional().describe('OTLP endpoint for traces; without it they go to traces.jsonl in RATCHET_HOME'),
+  })
+  .superRefine((env, ctx) => {
+    const needTls = (on: boolean, path: string, message: string) => on && ctx.addIssue({ code: 'custom', path: [path], message });
+    if (env.KAFKA_SASL_MECHANISM !== undefined) {
+      needTls(!env.KAFKA_TLS && env.RATCHET_ENV === 'production', 'KAFKA_TLS', 'SASL without TLS is refused in production');
+      needTls(env.KAFKA_SASL_USERNAME === undefined || env.KAFKA_SASL_PASSWORD === undefined, 'KAFKA_SASL_USERNAME', 'SASL needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
+    }
+    needTls((env.TEMPORAL_TLS_CERT === undefined) !== (env.TEMPORAL_TLS_KEY === undefined), 'TEMPORAL_TLS_CERT', 'a client certificate needs its key, and a key its certificate');
+    needTls(env.TEMPORAL_API_KEY !== undefined && !env.TEMPORAL_TLS && env.RATCHET_ENV === 'production', 'TEMPORAL_TLS', 'an API key without TLS is refused in production');
+  });
+
+/** Every setting with its default and one sentence, for docs/reference/config.md and `ratchet doctor`. */
+export const settingsShape = Environment.shape;
+
+export interface Config {
+  environment: 'development' | 'production';
+  home: string;
+  modelsDir: string;
+  workloadFiles: string[];
+  adminToken: string | undefined;
+  maxRecordBytes: number;
+  maxRecordDepth: number;
+  actor: string;
+  logLevel: string;
+  temporal: {
+    address: string;
+    namespace: string;
+    taskQueue: string;
+    gpuTaskQueue: string;
+    apiKey: string | undefined;
+    tls: { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } } | undefined;
+  };
+  kafka: {
+    brokers: string[];
+    ssl: boolean | { ca: string[] };
+    sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | undefined;
+    topics: { interactions: string; corrections: string };
+    group: string;
+  };
+  vllm: { replicas: string[]; apiKey: string | undefined };
+  gateway: { host: string; port: number; allowBaseArm: boolean };
+  metrics: { host: string; port: number };
+  otlpEndpoint: string | undefined;
+}
+
+/**
+ * Parses the settings. Throws CONFIG_INVALID naming every wrong setting; values are not repeated, they may be secrets.
+ * @param env the process environment, or a stand-in
+ */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = Environment.safeParse(set);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+    throw new RatchetError('CONFIG_INVALID', `${lines.length} setting(s) are wrong:\n${lines.join('\n')}`);
+  }
+  const e = parsed.data;
+  const read = (path: string, name: string): Buffer => {
+    try {
+      return readFileSync(path);
+    } catch {
+      throw new RatchetError('CONFIG_INVALID', `${name}: the file ${path} cannot be read`);
+    }
+  };
+  const tls =
+    !e.TEMPORAL_TLS && e.TEMPORAL_TLS_CERT === undefined
+      ? undefined
+      : {
+          ...(e.TEMPORAL_TLS_CA === undefined ? {} : { serverRootCACertificate: read(e.TEMPORAL_TLS_CA, 'TEMPORAL_TLS_CA') }),
+          ...(e.TEMPORAL_TLS_CERT === undefined || e.TEMPORAL_TLS_KEY === undefined
+            ? {}
+            : { clientCertPair: { crt: read(e.TEMPORAL_TLS_CERT, 'TEMPORAL_TLS_CERT'), key: read(e.TEMPORAL_TLS_KEY, 'TEMPORAL_TLS_KEY') } }),
+        };
+  return {
+    environment: e.RATCHET_ENV,
+    home: resolve(e.RATCHET_HOME),
+    modelsDir: resolve(e.RATCHET_MODELS),
+    workloadFiles: e.RATCHET_WORKLOADS.map((file) => resolve(file)),
+    adminToken: e.RATCHET_ADMIN_TOKEN,
+    maxRecordBytes: e.RATCHET_MAX_RECORD_BYTES,
+    maxRecordDepth: e.RATCHET_MAX_RECORD_DEPTH,
+    actor: e.RATCHET_ACTOR,
+    logLevel: e.LOG_LEVEL,
+    temporal: { address: e.TEMPORAL_ADDRESS, namespace: e.TEMPORAL_NAMESPACE, taskQueue: e.TEMPORAL_TASK_QUEUE, gpuTaskQueue: e.TEMPORAL_GPU_TASK_QUEUE, apiKey: e.TEMPORAL_API_KEY, tls },
+    kafka: {
+      brokers: e.KAFKA_BROKERS,
+      ssl: e.KAFKA_TLS_CA === undefined ? e.KAFKA_TLS : { ca: [read(e.KAFKA_TLS_CA, 'KAFKA_TLS_CA').toString('utf8')] },
+      sasl:
+        e.KAFKA_SASL_MECHANISM === undefined
+          ? undefined
+          : { mechanism: e.KAFKA_SASL_MECHANISM, username: e.KAFKA_SASL_USERNAME ?? '', password: e.KAFKA_SASL_PASSWORD ?? '' },
+      topics: { interactions: e.KAFKA_TOPIC_INTERACTIONS, corrections: e.KAFKA_TOPIC_CORRECTIONS },
+      group: e.KAFKA_GROUP,
+    },
+    vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY },
+    gateway: { host: e.GATEWAY_HOST, port: e.GATEWAY_PORT, allowBaseArm: e.GATEWAY_ALLOW_BASE },
+    metrics: { host: e.METRICS_HOST, port: e.METRICS_PORT },
+    otlpEndpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT,
+  };
+}
+
+/** The fixed layout under RATCHET_HOME. The Python worker uses the same names (gpu-worker/ratchet_gpu/home.py). */
+export const homePaths = (home: string) => ({
+  database: join(home, 'ratchet.db'),
+  blobs: join(home, 'blobs'),
+  adapters: join(home, 'adapters'),
+  runs: join(home, 'runs'),
+  reports: join(home, 'reports'),
+  traces: join(home, 'traces.jsonl'),
+  keys: join(home, 'keys.json'),
+  spool: join(home, 'spool'),
+});

@@ -1,0 +1,43 @@
+// The process that reads Kafka into the stores. Run: node workers/ingest.ts
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { RatchetError } from '../core/errors.ts';
+import { createIngest } from '../intake/ingest.ts';
+import { kafkaSource } from '../intake/kafka.ts';
+import { ingestMetrics } from '../intake/metrics.ts';
+import { openKeys } from '../stores/keys.ts';
+import { openMetadataStore } from '../stores/sqlite/index.ts';
+import { readWorkloads } from '../stores/workloads.ts';
+import { homePaths, parseConfig } from './config.ts';
+import { faultPoints } from './faults.ts';
+import { startHealth } from './health.ts';
+import { createLogger, startTelemetry } from './telemetry.ts';
+
+const config = parseConfig(process.env);
+const paths = homePaths(config.home);
+const logger = createLogger(config, 'ingest');
+const telemetry = startTelemetry(config, 'ratchet-ingest');
+const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+
+const store = await openMetadataStore(paths.database);
+const source = kafkaSource({ ...config.kafka, topics: Object.values(config.kafka.topics), logger });
+const ingest = createIngest({
+  store,
+  source,
+  logger,
+  keys: await openKeys(paths.keys),
+  workloads: await readWorkloads(config.workloadFiles),
+  limits: { maxBytes: config.maxRecordBytes, maxDepth: config.maxRecordDepth },
+  metrics: ingestMetrics(registry),
+  clock: () => new Date(),
+  faultPoint: faultPoints(process.env['RATCHET_FAULT'], config.environment),
+});
+const check = async () => {
+  if (!source.state().connected) throw new RatchetError('KAFKA_UNAVAILABLE', source.state().reason);
+};
+const health = await startHealth({ ...config.metrics, registry, check });
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void ingest.close());
+process.stdout.write(`${JSON.stringify({ ready: true, metrics: health.url })}\n`);
+await ingest.run();
+await Promise.all([health.close(), store.close(), telemetry.shutdown()]);

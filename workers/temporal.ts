@@ -1,0 +1,52 @@
+// Connects to Temporal, waiting while it is away, and builds the worker that runs workflows and TypeScript steps.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry-v2';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import type { Activities } from '../activities/index.ts';
+import type { Config } from './config.ts';
+import type { Telemetry } from './telemetry.ts';
+
+export type { Worker };
+export const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+
+const RETRY_MS = 2_000;
+/** How long running steps may take to end by themselves when the worker stops; then they are cancelled and tried again elsewhere. */
+const SHUTDOWN_GRACE = '10 seconds';
+
+/** Sends what the SDK has to say (warnings, errors) into the process's own log. */
+export function logTemporalTo(logger: Logger): void {
+  Runtime.install({ logger: new DefaultLogger('WARN', ({ level, message, meta }) => logger[level === 'ERROR' ? 'error' : 'warn']({ ...meta, error: undefined }, message)) });
+}
+
+/** Connects, and while Temporal does not answer says so and tries again, until the signal is given. */
+export async function connectTemporal({ address, tls, apiKey }: Config['temporal'], logger: Logger, signal: AbortSignal): Promise<NativeConnection> {
+  for (;;) {
+    try {
+      return await NativeConnection.connect({ address, tls, apiKey });
+    } catch {
+      signal.throwIfAborted();
+      logger.warn({ address }, `TEMPORAL_UNAVAILABLE: Temporal does not answer at ${address}; trying again every ${RETRY_MS / 1000} s. Check TEMPORAL_ADDRESS and that the server runs.`);
+      await sleep(RETRY_MS, undefined, { signal });
+    }
+  }
+}
+
+export interface PipelineWorkerOptions {
+  connection: NativeConnection;
+  namespace: string;
+  taskQueue: string;
+  activities: Activities;
+  telemetry: Pick<Telemetry, 'resource' | 'spanProcessor'>;
+}
+
+/** Traces go on from the workflow into its steps, in both languages, by the header `_tracer-data`. */
+export function createPipelineWorker({ telemetry, ...options }: PipelineWorkerOptions): Promise<Worker> {
+  return Worker.create({
+    ...options,
+    workflowsPath,
+    plugins: [new OpenTelemetryPlugin(telemetry)],
+    shutdownGraceTime: SHUTDOWN_GRACE,
+  });
+}

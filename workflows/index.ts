@@ -1,0 +1,4 @@
+// Every workflow that a pipeline worker runs.
+export { nightlyRetrain } from './nightly-retrain.ts';
+export { promotion } from './promotion.ts';
+export { rollback } from './rollback.ts';

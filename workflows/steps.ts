@@ -1,0 +1,32 @@
+// How the steps are called: time limits and retries by the kind of work. Whether an error is retried is in the errors' table.
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { GpuActivities } from '../activities/gpu.ts';
+import type { Activities } from '../activities/index.ts';
+
+// A step that was cancelled is waited for: what it did (a channel moved, a trainer stopped) is known before the workflow goes on.
+const common = { heartbeatTimeout: '30 seconds', cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
+
+/** Reads and writes of the stores. */
+export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, recordApproval, finishRun } = proxyActivities<Activities>({
+  ...common,
+  startToCloseTimeout: '30 minutes',
+  retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 20 },
+});
+
+/** Work with the serving engine: an engine that is away is waited for about a quarter of an hour. */
+export const { evaluate, promote, unloadAdapter, unloadFormer, rollbackChannel } = proxyActivities<Activities>({
+  ...common,
+  startToCloseTimeout: '6 hours',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 30 },
+});
+
+/** Training, on the task queue of a device class. It goes on from its last checkpoint when it is tried again. */
+export function gpuSteps(gpu: { taskQueue: string; scheduleToStartMs: number }) {
+  return proxyActivities<GpuActivities>({
+    ...common,
+    taskQueue: gpu.taskQueue,
+    scheduleToStartTimeout: gpu.scheduleToStartMs,
+    startToCloseTimeout: '24 hours',
+    retry: { initialInterval: '2 seconds', maximumInterval: '1 minute', maximumAttempts: 10 },
+  });
+}
