@@ -82,18 +82,18 @@ export async function curateSnapshot(
 
 function datasetLinks(run: RunRef, settings: Settings, manifestDigest: Digest, dataset: Digest, examples: Example[], records: Map<Digest, StoredInteraction>): LineageLink[] {
   const links: LineageLink[] = [
-    { fromKind: 'dataset', from: dataset, relation: 'drawn_from', toKind: 'manifest', to: manifestDigest },
-    { fromKind: 'dataset', from: dataset, relation: 'shaped_by', toKind: 'workload', to: settings.workloadDigest },
-    { fromKind: 'run', from: run.runId, relation: 'trains_on', toKind: 'dataset', to: dataset },
+    { fromKind: 'manifest', from: manifestDigest, relation: 'source_of', toKind: 'dataset', to: dataset },
+    { fromKind: 'workload', from: settings.workloadDigest, relation: 'shaped', toKind: 'dataset', to: dataset },
+    { fromKind: 'dataset', from: dataset, relation: 'trained_in', toKind: 'run', to: run.runId },
   ];
   for (const document of examples) {
     const example = digestOfJson(document);
     const { interactionDigest, correctionDigest } = document.source;
-    links.push({ fromKind: 'dataset', from: dataset, relation: 'contains', toKind: 'example', to: example });
-    if (correctionDigest !== null) links.push({ fromKind: 'example', from: example, relation: 'answers_with', toKind: 'correction', to: correctionDigest });
+    links.push({ fromKind: 'example', from: example, relation: 'in', toKind: 'dataset', to: dataset });
+    if (correctionDigest !== null) links.push({ fromKind: 'correction', from: correctionDigest, relation: 'became', toKind: 'example', to: example });
     const record = records.get(interactionDigest);
-    for (const failure of record ? failuresOf(record) : []) links.push({ fromKind: 'example', from: example, relation: 'learns_from', toKind: 'failure', to: failure });
-    links.push({ fromKind: 'example', from: example, relation: 'made_from', toKind: 'interaction', to: interactionDigest });
+    for (const failure of record ? failuresOf(record) : []) links.push({ fromKind: 'failure', from: failure, relation: 'taught', toKind: 'example', to: example });
+    links.push({ fromKind: 'interaction', from: interactionDigest, relation: 'asked_in', toKind: 'example', to: example });
   }
   return links;
 }

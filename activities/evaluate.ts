@@ -11,7 +11,7 @@ import { scoreAnswer } from './score.ts';
 import { assertServed } from './serve.ts';
 import type { Touch } from './step.ts';
 
-const SAVE_AT_ONCE = 16;
+const SAVE_AT_ONCE = 8;
 /** Cases of which the current adapter is asked a second time, to see how much batching alone changes. */
 const REPEATED_CASES = 10;
 
@@ -82,8 +82,8 @@ export async function evaluate(deps: Deps, { run, planDigest, candidateDigest }:
     selfDisagreement,
   });
   await deps.store.link([
-    { fromKind: 'evaluation', from: evaluationDigest, relation: 'part_of', toKind: 'run', to: run.runId },
-    { fromKind: 'evaluation', from: evaluationDigest, relation: 'tests', toKind: 'adapter', to: candidateDigest },
+    { fromKind: 'run', from: run.runId, relation: 'evaluated', toKind: 'evaluation', to: evaluationDigest },
+    { fromKind: 'adapter', from: candidateDigest, relation: 'evaluated_in', toKind: 'evaluation', to: evaluationDigest },
   ]);
   const outputTokens = outcomes.reduce((sum, outcome) => sum + outcome.outputTokens, 0);
   return { schemaVersion: 1, evaluationId, evaluationDigest, currentDigest, currentGeneration, answers: outcomes.length, outputTokens, selfDisagreement };

@@ -1,8 +1,7 @@
 // Step 6: takes one of the period's decisions for the run, and decides by it.
 import type { Decision, Digest, GatePolicy } from '../core/contracts/index.ts';
 import { canonicalJson } from '../core/digest.ts';
-import { decide } from '../core/gate/decide.ts';
-import { levelOfDecision } from '../core/gate/power.ts';
+import { decide, levelOfDecision } from '../core/gate/decide.ts';
 import { RatchetError } from '../core/errors.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import type { EvaluateOutput } from './evaluate.ts';
@@ -58,8 +57,8 @@ export async function judge(deps: Deps, input: JudgeInput): Promise<JudgeOutput>
   await deps.store.closeDecision(run.runId, verdictDigest);
   await deps.store.retireCases(plan.cases.map(({ caseDigest }) => caseDigest), verdictDigest);
   await deps.store.link([
-    { fromKind: 'verdict', from: verdictDigest, relation: 'judges', toKind: 'adapter', to: verdict.candidateDigest },
-    { fromKind: 'verdict', from: verdictDigest, relation: 'weighs', toKind: 'evaluation', to: verdict.evaluationDigest },
+    { fromKind: 'adapter', from: verdict.candidateDigest, relation: 'judged_by', toKind: 'verdict', to: verdictDigest },
+    { fromKind: 'evaluation', from: verdict.evaluationDigest, relation: 'weighed_in', toKind: 'verdict', to: verdictDigest },
   ]);
   await updateRun(deps, run.runId, { verdictDigest, decision: verdict.decision });
   return { schemaVersion: 1, verdictDigest, decision: verdict.decision, reason: verdict.reason };

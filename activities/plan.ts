@@ -1,7 +1,8 @@
 // Step 2: decides before any training whether the night can end in an answer: enough to learn, enough cases to judge by.
-import type { Dataset, Digest, GatePolicy, Workload } from '../core/contracts/index.ts';
+import type { Dataset, Digest, GatePolicy, Verdict, Workload } from '../core/contracts/index.ts';
 import { canonicalJson, digestOfJson } from '../core/digest.ts';
-import { levelOfDecision, planCases } from '../core/gate/power.ts';
+import { levelOfDecision } from '../core/gate/decide.ts';
+import { planCases } from '../core/gate/power.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { curateSnapshot } from './curate.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
@@ -42,7 +43,7 @@ export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput)
   const { workload } = settings;
   const budget = await gateBudget(deps, workload);
   const level = levelOfDecision(budget.policy);
-  const { n, power } = planCases(budget.policy, level, await discordanceSeen(deps, workload.name));
+  const { n, power } = planCases(budget.policy, level, await discordanceSeen(deps, workload));
   const fresh = (await deps.store.cases(workload.name)).filter((row) => row.retiredBy === null);
   const { examples } = await curateSnapshot(deps, settings, manifestDigest);
   const learned = await lastTrainedExamples(deps, workload.name, run.runId);
@@ -53,6 +54,8 @@ export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput)
     missing.push(`${newExamples} new corrected examples since the last trained dataset, ${workload.minNewExamples} wanted: ${workload.minNewExamples - newExamples} missing`);
   }
   if (fresh.length < n) missing.push(`${fresh.length} fresh cases, ${n} planned: ${n - fresh.length} missing`);
+  // maxCases can keep n below what the policy's power needs: such a night would mostly end in hold.
+  if (power < budget.policy.power) missing.push(`a power of ${power.toFixed(2)} with at most ${n} cases, ${budget.policy.power} wanted: raise gate.maxCases or gate.smallestGain`);
   if (budget.left === 0) missing.push(`no decision left of the ${budget.policy.decisionsPerPeriod} in this period of the gate policy`);
 
   const plan: EvaluationPlan = {
@@ -77,13 +80,19 @@ export async function gateBudget(deps: Pick<Deps, 'store' | 'blobs' | 'clock'>, 
   return { policy, left: Math.max(0, last.decisionsPerPeriod - used) };
 }
 
-/** Share of pairs on which the arms of recent evaluations disagreed; undefined before the first. */
-async function discordanceSeen(deps: Pick<Deps, 'store'>, workload: string): Promise<number | undefined> {
-  const digests = (await deps.store.runs({ workload, limit: 100 })).map((run) => run.verdictDigest).filter((digest) => digest !== null);
-  const verdicts = await Promise.all(digests.slice(0, VERDICTS_LOOKED_AT).map((digest) => deps.store.verdict(digest)));
-  const pairs = verdicts.reduce((sum, verdict) => sum + (verdict?.n ?? 0), 0);
-  if (pairs === 0) return undefined;
-  return verdicts.reduce((sum, verdict) => sum + (verdict ? verdict.b + verdict.c : 0), 0) / pairs;
+/**
+ * Share of pairs on which the arms of recent evaluations disagreed; undefined before the first. How far a first adapter
+ * differs from the base says nothing about two adapters, and the other way round.
+ */
+async function discordanceSeen(deps: Pick<Deps, 'store'>, { name, channel }: Workload): Promise<number | undefined> {
+  const againstBase = ((await deps.store.channel(channel))?.live ?? null) === null;
+  const digests = (await deps.store.runs({ workload: name, limit: 100 })).map((run) => run.verdictDigest).filter((digest) => digest !== null);
+  const verdicts = (await Promise.all(digests.slice(0, VERDICTS_LOOKED_AT).map((digest) => deps.store.verdict(digest)))).filter(
+    (verdict) => verdict !== null && (verdict.currentDigest === null) === againstBase,
+  );
+  const sum = (count: (verdict: Verdict) => number): number => verdicts.reduce((total, verdict) => total + (verdict ? count(verdict) : 0), 0);
+  const pairs = sum(({ n }) => n);
+  return pairs === 0 ? undefined : sum(({ b, c }) => b + c) / pairs;
 }
 
 async function lastTrainedExamples(deps: Pick<Deps, 'store'>, workload: string, runId: string): Promise<ReadonlySet<Digest>> {

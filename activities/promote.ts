@@ -19,7 +19,7 @@ export interface RecordApprovalOutput {
 /** Keeps a person's decision, for or against. */
 export async function recordApproval(deps: Deps, { approval }: RecordApprovalInput): Promise<RecordApprovalOutput> {
   const approvalDigest = await deps.store.putDocument('approval', approval);
-  await deps.store.link([{ fromKind: 'approval', from: approvalDigest, relation: 'decides_on', toKind: 'verdict', to: approval.verdictDigest }]);
+  await deps.store.link([{ fromKind: 'verdict', from: approval.verdictDigest, relation: 'decided_by', toKind: 'approval', to: approvalDigest }]);
   return { schemaVersion: 1, approvalDigest };
 }
 
@@ -89,10 +89,10 @@ async function promotedBefore(deps: Pick<Deps, 'store'>, { channel, verdictDiges
 }
 
 async function linkEntry(deps: Pick<Deps, 'store'>, { verdictDigest, approvalDigest }: PromoteInput, entry: ChannelEntry): Promise<void> {
-  const from = channelEntryId(entry);
+  const to = channelEntryId(entry);
   await deps.store.link([
-    { fromKind: 'channel_entry', from, relation: 'promoted_by', toKind: 'verdict', to: verdictDigest },
-    ...(approvalDigest === null ? [] : [{ fromKind: 'channel_entry' as const, from, relation: 'allowed_by', toKind: 'approval' as const, to: approvalDigest }]),
+    { fromKind: 'verdict', from: verdictDigest, relation: 'promoted_as', toKind: 'channel_entry', to },
+    ...(approvalDigest === null ? [] : [{ fromKind: 'approval' as const, from: approvalDigest, relation: 'allowed', toKind: 'channel_entry' as const, to }]),
   ]);
 }
 

@@ -31,7 +31,7 @@ export async function registerAdapter(deps: Deps, { run, adapterDigest, datasetD
   for (const file of Object.values(parsed.data.files)) await deps.blobs.get(file);
   const kept = await deps.store.putDocument('adapter', document);
   if (kept !== adapterDigest) throw new RatchetError('BLOB_CORRUPT', `manifest ${adapterDigest} is not in canonical form: its digest as JSON is ${kept}`);
-  await deps.store.link([{ fromKind: 'adapter', from: adapterDigest, relation: 'produced_by', toKind: 'run', to: run.runId }]);
+  await deps.store.link([{ fromKind: 'run', from: run.runId, relation: 'produced', toKind: 'adapter', to: adapterDigest }]);
   await updateRun(deps, run.runId, { adapterDigest });
   return { schemaVersion: 1, adapterDigest };
 }

@@ -56,7 +56,7 @@ export async function finishRun(deps: Deps, { run, status, reason, cost }: Finis
   const name = join(directory, run.runId.replaceAll(/[^\w.-]+/g, '_'));
   await writeWhole(`${name}.json`, `${JSON.stringify(report, null, 2)}\n`);
   await writeWhole(`${name}.md`, reportMarkdown(report));
-  await deps.store.link([{ fromKind: 'report', from: reportDigest, relation: 'reports_on', toKind: 'run', to: run.runId }]);
+  await deps.store.link([{ fromKind: 'run', from: run.runId, relation: 'reported_in', toKind: 'report', to: reportDigest }]);
   await updateRun(deps, run.runId, { reportDigest });
   return { schemaVersion: 1, reportDigest };
 }

@@ -40,7 +40,7 @@ export async function claimRun(deps: Deps, input: ClaimRunInput): Promise<ClaimR
   if (known?.temporalRunId !== input.temporalRunId) {
     await deps.store.saveRun(newRun(input, loaded.digest, request, now(deps)));
   }
-  if (request) await deps.store.link([{ fromKind: 'run', from: input.runId, relation: 'asked_for_by', toKind: 'request', to: request.id }]);
+  if (request) await deps.store.link([{ fromKind: 'request', from: request.id, relation: 'claimed_by', toKind: 'run', to: input.runId }]);
   const approval = { ...workload.approval, ...(request?.options.approval === undefined ? {} : { mode: request.options.approval }) };
   const run: RunRef = { schemaVersion: 1, runId: input.runId, workload: input.workload, settingsDigest };
   return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu };

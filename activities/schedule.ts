@@ -1,8 +1,10 @@
 // A workload's nightly schedule, and the one way to start a run by hand: a stored request, then a trigger of that schedule.
 import { randomUUID } from 'node:crypto';
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client, type ScheduleOptions } from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client, type ScheduleHandle, type ScheduleOptions } from '@temporalio/client';
 import type { RunOptions, RunRecord, RunRequest, Workload } from '../core/contracts/index.ts';
 import type { MetadataStore } from '../stores/ports.ts';
+
+const SEEN_TO_END_MS = 10_000;
 
 export const scheduleId = (workload: string): string => `nightly/${workload}`;
 
@@ -37,8 +39,23 @@ export async function ensureSchedule(client: Client, workload: Workload, config:
 export async function triggerRun(client: Client, store: Pick<MetadataStore, 'createRequest'>, workload: string, by: string, reason: string, options: RunOptions = {}): Promise<RunRequest> {
   const request: RunRequest = { schemaVersion: 1, id: randomUUID(), workload, by, reason, options, requestedAt: new Date().toISOString(), claimedBy: null };
   await store.createRequest(request);
-  await client.schedule.getHandle(scheduleId(workload)).trigger(ScheduleOverlapPolicy.SKIP);
+  const handle = client.schedule.getHandle(scheduleId(workload));
+  await untilSeenToEnd(client, handle);
+  await handle.trigger(ScheduleOverlapPolicy.SKIP);
   return request;
+}
+
+/** A schedule learns with some delay that its run has ended, and would skip the trigger: asking makes it look. */
+async function untilSeenToEnd(client: Client, handle: ScheduleHandle): Promise<void> {
+  const deadline = performance.now() + SEEN_TO_END_MS;
+  while (performance.now() < deadline) {
+    const { runningActions } = (await handle.describe()).info;
+    const stillRunning = await Promise.all(
+      runningActions.map(async ({ workflow }) => (await client.workflow.getHandle(workflow.workflowId, workflow.firstExecutionRunId).describe()).status.name === 'RUNNING'),
+    );
+    if (stillRunning.length === 0 || stillRunning.includes(true)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Waits until a run has claimed the request; null when none has in time. */

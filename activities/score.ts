@@ -1,7 +1,7 @@
 // Scores one arm's answer to one case: by the workload's detectors, and by the blind truth where one is known.
 import type { EvalCase, FailureClass, FinishReason } from '../core/contracts/index.ts';
 import { sameAnswer } from '../core/curate/answers.ts';
-import { detect, passes } from '../core/detect/index.ts';
+import { detect, detectOutcome, passes } from '../core/detect/index.ts';
 import type { ChatAnswer } from '../stores/ports.ts';
 import type { Settings } from './runs.ts';
 
@@ -16,7 +16,6 @@ export function scoreAnswer(settings: Settings, document: EvalCase, answer: { te
   const outputSchema = document.outputSchema ?? settings.outputSchema ?? undefined;
   const { text, toolCalls, finishReason } = answer;
   const findings = detect({ messages, tools, outputSchema, answer: { text, toolCalls }, finishReason }, settings.workload.detectors);
-  const faults = findings.filter((finding) => !passes([finding]));
   const equalsTruth = truth === null ? null : sameAnswer(text, truth);
-  return { failureClasses: [...new Set(faults.map((finding) => finding.class))], equalsTruth, pass: passes(findings) && equalsTruth !== false };
+  return { failureClasses: detectOutcome(findings), equalsTruth, pass: passes(findings) && equalsTruth !== false };
 }

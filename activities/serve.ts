@@ -1,4 +1,5 @@
 // Step 8: puts adapters on the engine, makes sure that they answer as themselves, and takes them off again.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelEntry, Digest } from '../core/contracts/index.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { ServingTarget } from '../stores/ports.ts';
@@ -9,6 +10,8 @@ import type { Touch } from './step.ts';
 
 const SMOKE_TIMEOUT_MS = 60_000;
 const DRAIN_POLL_MS = 1_000;
+/** An adapter with a request in flight for longer stays loaded until the next promotion. */
+const DRAIN_LIMIT_MS = 10 * 60_000;
 
 /**
  * Asks every replica whether it lives and serves the adapter.
@@ -71,11 +74,14 @@ export async function unloadFormer(deps: Deps, { run }: UnloadFormerInput, { sig
   const loaded = new Set((await deps.target.state()).flatMap((replica) => replica.adapters.map(({ digest }) => digest)));
   const leaving = [...loaded].filter((digest) => former.has(digest) && !used.has(digest));
   const unloaded: Digest[] = [];
+  const deadlineMs = performance.now() + DRAIN_LIMIT_MS;
   for (const digest of leaving) {
-    while (!(await deps.drained(digest))) {
-      signal.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    let drained = await deps.drained(digest);
+    while (!drained && performance.now() < deadlineMs) {
+      await sleep(DRAIN_POLL_MS, undefined, { signal });
+      drained = await deps.drained(digest);
     }
+    if (!drained) continue;
     await deps.target.unload(digest);
     unloaded.push(digest);
   }

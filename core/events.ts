@@ -61,7 +61,7 @@ export function interactionEvent(fields: InteractionFields): InteractionEvent {
     specversion: '1.0' as const,
     id: fields.id,
     source: fields.source,
-    type: INTERACTION_EVENT_TYPE as typeof INTERACTION_EVENT_TYPE,
+    type: INTERACTION_EVENT_TYPE,
     time: fields.time,
     datacontenttype: 'application/json' as const,
     traceparent: fields.traceparent,

@@ -56,7 +56,7 @@ export async function ensureSearchAttributes(connection: Connection, namespace: 
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     for (const name of searchAttributes) {
       const type = customAttributes[name];
-      if (type !== undefined && type !== null && type !== KEYWORD) {
+      if (type !== undefined && type !== null && Number(type) !== KEYWORD) {
         throw new Error(`the namespace ${namespace} has a search attribute ${name} that is not a Keyword: rename it, or give Ratchet a namespace of its own`);
       }
     }
@@ -72,7 +72,7 @@ export async function ensureSearchAttributes(connection: Connection, namespace: 
 
 function orOn<T>(code: number, value: T): (error: unknown) => T {
   return (error) => {
-    if (isGrpcServiceError(error) && error.code === code) return value;
+    if (isGrpcServiceError(error) && Number(error.code) === code) return value;
     throw error;
   };
 }

@@ -17,13 +17,17 @@ export interface KafkaSourceOptions {
 }
 
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 15_000;
+/** Shorter than the session: a member that waits for its store stays in the group. */
+const LONGEST_PAUSE_MS = 10_000;
+/** How long the group waits for a member that was killed before others, or its successor, get its partitions. */
+const SESSION_TIMEOUT_MS = 15_000;
 const pauseAfter = (attempt: number): number => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt - 1, 10));
 
 export function kafkaSource(options: KafkaSourceOptions): InteractionSource {
   const { logger, topics, brokers } = options;
   const batchSize = options.batchSize ?? 500;
   const closing = new AbortController();
+  const closed = new Promise<void>((resolve) => closing.signal.addEventListener('abort', () => resolve(), { once: true }));
   let current: Consumer | undefined;
   let finished: Promise<void> = Promise.resolve();
   let state = { connected: false, reason: 'not started' };
@@ -57,27 +61,26 @@ export function kafkaSource(options: KafkaSourceOptions): InteractionSource {
   }
 
   async function eachBatch(payload: EachBatchPayload, handle: (batch: SourceBatch) => Promise<void>): Promise<void> {
-    const { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, isRunning, isStale } = payload;
-    const { topic, partition, messages } = batch;
-    const end = BigInt(batch.highWatermark);
-    for (let from = 0; from < messages.length && isRunning() && !isStale() && !closing.signal.aborted; from += batchSize) {
+    const { topic, partition, messages, highWatermark } = payload.batch;
+    const mayGoOn = (): boolean => payload.isRunning() && !payload.isStale() && !closing.signal.aborted;
+    for (let from = 0; from < messages.length && mayGoOn(); from += batchSize) {
       const slice = messages.slice(from, from + batchSize);
       const last = slice.at(-1);
       if (last === undefined) return;
       const next = BigInt(last.offset) + 1n;
       const records = slice.map(({ offset, value }) => ({ position: { topic, partition, offset }, bytes: value }));
-      if (!(await untilHandled({ topic, partition, records, behind: Math.max(0, Number(end - next)) }, handle, heartbeat))) return;
+      if (!(await untilHandled({ topic, partition, records, behind: Math.max(0, Number(BigInt(highWatermark) - next)) }, handle, () => payload.heartbeat()))) return;
       // In this order: a process that dies between the two reads the batch again, and the store knows it already.
-      resolveOffset(last.offset);
-      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: next.toString() }] }] });
-      await heartbeat();
+      payload.resolveOffset(last.offset);
+      await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: next.toString() }] }] });
+      await payload.heartbeat();
     }
   }
 
   /** One life of a consumer; resolves with why it ended. */
   async function consume(handle: (batch: SourceBatch) => Promise<void>): Promise<unknown> {
     // Restarts are ours: kafkajs gives up on some errors for good, and nothing but `close` may end intake.
-    const consumer = kafka.consumer({ groupId: options.group, allowAutoTopicCreation: false, retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) } });
+    const consumer = kafka.consumer({ groupId: options.group, allowAutoTopicCreation: false, sessionTimeout: SESSION_TIMEOUT_MS, retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) } });
     const ended = Promise.withResolvers<unknown>();
     consumer.on(consumer.events.CRASH, (event) => ended.resolve(event.payload.error));
     consumer.on(consumer.events.GROUP_JOIN, () => {
@@ -90,9 +93,7 @@ export function kafkaSource(options: KafkaSourceOptions): InteractionSource {
       if (closing.signal.aborted) return undefined;
       current = consumer;
       await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (payload) => eachBatch(payload, handle) });
-      closing.signal.addEventListener('abort', () => ended.resolve(undefined), { once: true });
-      if (closing.signal.aborted) return undefined;
-      return await ended.promise;
+      return await Promise.race([ended.promise, closed]);
     } catch (error) {
       return error;
     } finally {

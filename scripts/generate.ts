@@ -27,6 +27,12 @@ function jsonSchemas(): [string, string][] {
   });
 }
 
+/** One row per contract: what it is, from the nouns of the design, and where its schema and a golden example lie. */
+function contractTable(): [string, string][] {
+  const rows = PUBLISHED.map((name) => `| \`${name}\` | [schema](../../core/contracts/json/${name}.schema.json) | [example](../../tests/contracts/golden/${name}.json) |`);
+  return [['docs/reference/contracts.md', `<!-- ${notice} Source: core/contracts/ -->\n# Contracts\n\nEverything that crosses a process or a language is one of these documents. zod schemas in \`core/contracts\` are the source; the JSON Schemas are generated from them, and both languages read the same golden examples. Digests are sha256 over RFC 8785 canonical JSON of the document as written; unknown fields are kept.\n\n| document | JSON Schema | valid and invalid examples |\n|---|---|---|\n${rows.join('\n')}\n`]];
+}
+
 const errorTable = (): [string, string][] => [
   ['gpu-worker/ratchet_gpu/errors.json', JSON.stringify(Object.fromEntries(Object.entries(ERROR_CODES).map(([code, row]) => [code, { retryable: row.retryable, next: row.next }])), null, 2) + '\n'],
   [
@@ -64,7 +70,7 @@ function cliReference(): [string, string][] {
   return [['docs/reference/cli.md', `<!-- ${notice} Source: cli/ -->\n# The \`ratchet\` command\n\nRun it as \`npm run ratchet -- ...\` or \`cli/ratchet.mjs ...\`.\n\n${section(buildProgram(), '').join('\n\n')}\n`]];
 }
 
-const files = [...jsonSchemas(), ...errorTable(), ...configTable(), ...cliReference()];
+const files = [...jsonSchemas(), ...contractTable(), ...errorTable(), ...configTable(), ...cliReference()];
 const check = process.argv.includes('--check');
 const stale: string[] = [];
 for (const [path, text] of files) {

@@ -26,7 +26,7 @@ const EXIT = { failed: 1, usage: 2, unmet: 3 };
 const GB = 1e9;
 const NEEDED = { diskGb: 10, memoryGb: 8, comfortableMemoryGb: 14, glibc: [2, 31], python: [11, 14], node: 20 };
 // What the environment weighs when it is complete: only for the progress line.
-const PYTHON_GB = 6.6;
+const PYTHON_GB = 7.3;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => join(root, ...parts);
@@ -193,6 +193,8 @@ function findProblems(todo) {
   else if (glibc[0] === NEEDED.glibc[0] && glibc[1] < NEEDED.glibc[1]) problems.push(`glibc ${glibc.join('.')} is too old: the Python wheels need ${NEEDED.glibc.join('.')} or newer, as in Ubuntu 22.04 or Debian 12.`);
   const found = findPython();
   if (found.path === undefined) problems.push(found.problem);
+  else if (!runs(found.path, ['-c', 'import ctypes; ctypes.CDLL("libnuma.so.1")'])) problems.push('The system library libnuma.so.1 is missing, which vLLM loads: apt install libnuma1 (Debian, Ubuntu) or dnf install numactl-libs.');
+  if (!runs('lscpu', ['--version'])) problems.push('The command lscpu is missing, which vLLM asks about the processor: install util-linux.');
   const memoryGb = memoryBytes() / GB;
   if (memoryGb < NEEDED.memoryGb) problems.push(`${memoryGb.toFixed(1)} GB of memory: vLLM, Kafka, Temporal and the trainer need ${NEEDED.memoryGb} GB at least, and the demo 11 GB.`);
   else if (memoryGb < NEEDED.comfortableMemoryGb) notes.push(`${memoryGb.toFixed(1)} GB of memory is little: the demo uses up to 11 GB, so close what else is running.`);

@@ -16,7 +16,7 @@ export interface AdapterFiles {
    * the folder was there before: an engine may read it again at any time.
    * @throws NOT_FOUND without a manifest blob, BLOB_CORRUPT where bytes do not match their digest or the manifest is not one.
    */
-  materialize(adapter: Digest): Promise<string>;
+  materialize: (adapter: Digest) => Promise<string>;
 }
 
 /** @param dir the `adapters` folder of RATCHET_HOME; engines must see it under the same path. */

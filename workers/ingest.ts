@@ -8,10 +8,12 @@ import { openKeys } from '../stores/keys.ts';
 import { openMetadataStore } from '../stores/sqlite/index.ts';
 import { readWorkloads } from '../stores/workloads.ts';
 import { homePaths, parseConfig } from './config.ts';
+import { endOnError } from './fatal.ts';
 import { faultPoints } from './faults.ts';
 import { startHealth } from './health.ts';
 import { createLogger, startTelemetry } from './telemetry.ts';
 
+endOnError();
 const config = parseConfig(process.env);
 const paths = homePaths(config.home);
 const logger = createLogger(config, 'ingest');

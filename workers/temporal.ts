@@ -2,14 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry-v2';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Activities } from '../activities/index.ts';
 import type { Config } from './config.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export type { Worker };
-export const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
 
 const RETRY_MS = 2_000;
 /** How long running steps may take to end by themselves when the worker stops; then they are cancelled and tried again elsewhere. */
@@ -20,15 +20,14 @@ export function logTemporalTo(logger: Logger): void {
   Runtime.install({ logger: new DefaultLogger('WARN', ({ level, message, meta }) => logger[level === 'ERROR' ? 'error' : 'warn']({ ...meta, error: undefined }, message)) });
 }
 
-/** Connects, and while Temporal does not answer says so and tries again, until the signal is given. */
-export async function connectTemporal({ address, tls, apiKey }: Config['temporal'], logger: Logger, signal: AbortSignal): Promise<NativeConnection> {
+/** Connects; while Temporal does not answer, says so and tries again. */
+export async function connectTemporal({ address, tls, apiKey }: Config['temporal'], logger: Logger): Promise<NativeConnection> {
   for (;;) {
     try {
       return await NativeConnection.connect({ address, tls, apiKey });
     } catch {
-      signal.throwIfAborted();
       logger.warn({ address }, `TEMPORAL_UNAVAILABLE: Temporal does not answer at ${address}; trying again every ${RETRY_MS / 1000} s. Check TEMPORAL_ADDRESS and that the server runs.`);
-      await sleep(RETRY_MS, undefined, { signal });
+      await sleep(RETRY_MS);
     }
   }
 }
@@ -39,13 +38,20 @@ export interface PipelineWorkerOptions {
   taskQueue: string;
   activities: Activities;
   telemetry: Pick<Telemetry, 'resource' | 'spanProcessor'>;
+  /** Made before by bundleWorkflows; otherwise the worker makes its own. */
+  workflowBundle?: WorkflowBundle;
+}
+
+/** The workflow code with its tracing in one file, as it runs in the sandbox. */
+export function bundleWorkflows(telemetry: PipelineWorkerOptions['telemetry'], path = workflowsPath): Promise<WorkflowBundle> {
+  return bundleWorkflowCode({ workflowsPath: path, plugins: [new OpenTelemetryPlugin(telemetry)], logger: new DefaultLogger('WARN') });
 }
 
 /** Traces go on from the workflow into its steps, in both languages, by the header `_tracer-data`. */
 export function createPipelineWorker({ telemetry, ...options }: PipelineWorkerOptions): Promise<Worker> {
   return Worker.create({
     ...options,
-    workflowsPath,
+    ...(options.workflowBundle === undefined ? { workflowsPath } : {}),
     plugins: [new OpenTelemetryPlugin(telemetry)],
     shutdownGraceTime: SHUTDOWN_GRACE,
   });

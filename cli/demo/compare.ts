@@ -2,7 +2,7 @@
 import { detect, detectOutcome, passes } from '../../core/detect/index.ts';
 import { wilson } from '../../core/gate/statistics.ts';
 import type { DetectorSettings, Interaction } from '../../core/contracts/index.ts';
-import type { AgentAnswer } from '../../examples/tickets/agent.ts';
+import type { AgentAnswer, Prompt } from '../../examples/agent.ts';
 import type { Ticket } from '../../examples/tickets/generate.ts';
 import { messagesFor } from '../../examples/tickets/prompt.ts';
 import { equalsTruth } from '../../examples/tickets/truth.ts';
@@ -25,15 +25,26 @@ export interface ArmResult {
 
 const share = (successes: number, n: number): Share => ({ successes, n, interval: wilson(successes, n) });
 
+/** Messages split where the customer's text begins and ends, as the gateway does by its header. */
+function partsOf({ messages, untrusted }: Prompt): Interaction['messages'] {
+  return messages.map(({ role, content }, index) => {
+    const spans = untrusted.filter((span) => span.message === index);
+    const cuts = [...new Set([0, ...spans.flatMap((span) => [span.start, span.end]), content.length])].sort((a, b) => a - b);
+    const parts = cuts.slice(1).map((end, at) => {
+      const start = cuts[at] ?? 0;
+      return { text: content.slice(start, end), trusted: !spans.some((span) => start >= span.start && end <= span.end) };
+    });
+    return { role, parts };
+  });
+}
+
 /** One ticket's answer as the detectors see it in production: the customer's text is untrusted. */
 function judged(ticket: Ticket, answer: AgentAnswer, outputSchema: Record<string, unknown>, settings: DetectorSettings): { classes: string[]; pass: boolean; equal: boolean } {
-  const messages = messagesFor(ticket).map((message): Interaction['messages'][number] => ({ role: message.role as 'system' | 'user' | 'assistant', parts: [{ text: message.content, trusted: true }] }));
-  const canaries = ticket.injected ? [...settings.canaries, ticket.injected.canary] : settings.canaries;
-  const findings = detect(
-    { messages, outputSchema, answer: { text: answer.text ?? '' }, finishReason: answer.finishReason === 'length' ? 'length' : 'stop' },
-    { ...settings, canaries },
-  );
-  return { classes: answer.text === null ? ['no answer'] : detectOutcome(findings), pass: answer.text !== null && passes(findings), equal: answer.text !== null && equalsTruth(answer.text, ticket.truth) };
+  if (answer.error !== undefined) return { classes: ['no answer'], pass: false, equal: false };
+  const messages = partsOf(messagesFor(ticket));
+  const canaries = ticket.injected ? [ticket.injected.canary] : [];
+  const findings = detect({ messages, outputSchema, answer: { text: answer.text }, finishReason: answer.finishReason === 'length' ? 'length' : 'stop' }, settings, { canaries });
+  return { classes: detectOutcome(findings), pass: passes(findings), equal: equalsTruth(answer.text, ticket.truth) };
 }
 
 export function scoreArm(input: {

@@ -12,7 +12,7 @@ export interface CorrectionDesk {
 export const gatewaySource = (channel: string): string => `urn:ratchet:gateway:${channel}`;
 
 /** @param channel where the corrected interactions were answered */
-export async function openCorrectionDesk(config: Config, workload: string, channel: string): Promise<CorrectionDesk> {
+export async function openCorrectionDesk(config: Config, { workload, channel, tenant }: { workload: string; channel: string; tenant: string }): Promise<CorrectionDesk> {
   const kafka = new Kafka({ clientId: 'ratchet-demo-desk', brokers: config.kafka.brokers, logLevel: logLevel.ERROR });
   const producer: Producer = kafka.producer();
   await producer.connect();
@@ -25,7 +25,7 @@ export async function openCorrectionDesk(config: Config, workload: string, chann
           id: `correction-${interactionId}`,
           time: new Date().toISOString(),
           workload,
-          tenant: 'demo',
+          tenant,
           interaction: { source: gatewaySource(channel), id: interactionId },
           answer: JSON.stringify(ticket.truth),
           author: 'demo desk (truth file)',

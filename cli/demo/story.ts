@@ -4,7 +4,8 @@ import { ensureSchedule, triggerRun } from '../../activities/schedule.ts';
 import { renderTrace, traceDown } from '../../core/lineage/trace.ts';
 import type { FailureRow, MetadataStore } from '../../stores/ports.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
-import { runAgent, type AgentAnswer, type ResponseFormat } from '../../examples/tickets/agent.ts';
+import type { AgentAnswer, AgentOptions } from '../../examples/agent.ts';
+import { runAgent } from '../../examples/tickets/agent.ts';
 import { generateTickets, type Ticket } from '../../examples/tickets/generate.ts';
 import { equalsTruth } from '../../examples/tickets/truth.ts';
 import type { RunRecord } from '../../core/contracts/index.ts';
@@ -29,6 +30,8 @@ export interface Stage {
   signal: AbortSignal;
 }
 
+/** Corrections carry it too: their values become the same stand-ins as the interaction's. */
+export const TENANT = 'demo';
 /** Requests that the agent keeps in flight: vLLM batches them. */
 const CONCURRENCY = 20;
 /** Share of tickets that a person answers before the agent does: their correction arrives before its interaction. */
@@ -47,7 +50,7 @@ const progress = (stage: Stage, what: string) => {
   };
 };
 
-function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string; what: string; interactionIdOf?: (ticket: Ticket) => string; responseFormat?: ResponseFormat }): Promise<AgentAnswer[]> {
+function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string; what: string; interactionPrefix?: string; responseFormat?: AgentOptions<Ticket>['responseFormat'] }): Promise<AgentAnswer[]> {
   return runAgent({
     baseURL: `${stage.gatewayUrl}/v1`,
     apiKey: 'none',
@@ -56,7 +59,8 @@ function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string;
     concurrency: CONCURRENCY,
     signal: stage.signal,
     onProgress: progress(stage, options.what),
-    ...(options.interactionIdOf ? { interactionIdOf: options.interactionIdOf } : {}),
+    tenant: TENANT,
+    ...(options.interactionPrefix === undefined ? {} : { interactionPrefix: options.interactionPrefix }),
     ...(options.responseFormat === undefined ? {} : { responseFormat: options.responseFormat }),
   });
 }
@@ -75,15 +79,16 @@ export async function production(stage: Stage, count: number): Promise<void> {
   const { loaded, store, note, context } = stage;
   const { name, channel } = loaded.workload;
   const tickets = generateTickets({ seed: 'demo', count, families: 'seen', injectedShare: 0.1, startId: 1 });
-  const interactionIdOf = (ticket: Ticket): string => `ticket-${ticket.id}`;
+  const interactionPrefix = 'demo-';
+  const interactionIdOf = (ticket: Ticket): string => interactionPrefix + ticket.id;
   const before = await store.counts(name);
-  const desk = await openCorrectionDesk(context.config, name, channel);
+  const desk = await openCorrectionDesk(context.config, { workload: name, channel, tenant: TENANT });
   try {
     const early = tickets.filter((ticket) => keyedUnit('demo', `early:${ticket.id}`) < EARLY_SHARE);
     await desk.send(early.map((ticket) => ({ interactionId: interactionIdOf(ticket), ticket })));
     note(`  ${early.length} corrections were sent before their interaction`);
-    const answers = await ask(stage, tickets, { model: channel, what: 'tickets answered by the agent', interactionIdOf });
-    const lost = answers.filter((answer) => answer.text === null).length;
+    const answers = await ask(stage, tickets, { model: channel, what: 'tickets answered by the agent', interactionPrefix });
+    const lost = answers.filter((answer) => answer.error !== undefined).length;
     if (lost > 0) note(`  ${lost} tickets got no answer`);
 
     const textOf = new Map(answers.map((answer) => [answer.ticketId, answer.text]));

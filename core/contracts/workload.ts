@@ -54,7 +54,7 @@ export const Guard = z.strictObject({
   /** Largest tolerable harm: a difference in rate for a failure class, a relative slow-down for latency. */
   margin: z.number().min(0),
   critical: z.boolean().default(false),
-});
+}).refine((guard) => (guard.kind === 'failure_class') === (guard.class !== undefined), { path: ['class'], error: 'a failure_class guard names its class, a latency guard none' });
 export type Guard = z.infer<typeof Guard>;
 
 export const GatePolicy = z.strictObject({

@@ -12,11 +12,14 @@ const AMOUNT = "\\d{1,12}(?:[.,']\\d{1,12}){0,4}";
 const NO_NAME = "(?!(?:I|My|We|Our|The|It|This|That|There|Please|Can|Could|Would|Will|You|Your|What|Where|When|Why|How|In|On|A|An|If|Is|Are|Do|Does)(?![\\p{L}]))";
 const NAME_WORD = "(?:\\p{Lu}\\.|\\p{Lu}[\\p{L}'-]{0,40})";
 const NAME = `${NO_NAME}${NAME_WORD}(?: ${NAME_WORD}){0,3}`;
+/** A first and a last name: two capitalised words, and no third on either side (a headline in capitals is no name). */
+const FULL_NAME = "(?<!\\p{Lu}[\\p{L}'-]{0,40} )\\p{Lu}\\p{Ll}[\\p{L}'-]{0,40} \\p{Lu}\\p{Ll}[\\p{L}'-]{0,40}(?![\\p{L}\\p{N}]| \\p{Lu})";
 
 /**
  * Masks that need more than one word to see, in the order in which they apply. Every repetition is bounded, so that a
  * hostile text cannot make them slow. Quoted text is not masked: a tool's result is JSON, and masking its strings would
- * make one cluster of everything. Capitals alone are not masked either: German writes every noun with one.
+ * make one cluster of everything. A capital alone is not masked either: German writes every noun with one, and every
+ * sentence begins with one.
  */
 const PHRASE_MASKS: readonly (readonly [RegExp, string])[] = [
   [/\b(?:https?|ftp):\/\/[^\s<>"']{1,2048}|\bwww\.[^\s<>"']{1,2048}/giu, ' <url> '],
@@ -31,6 +34,8 @@ const PHRASE_MASKS: readonly (readonly [RegExp, string])[] = [
     ),
     '$1<name>',
   ],
+  // Inside a sentence, or alone on a line after the first.
+  [new RegExp(`(?<=[\\p{Ll}\\p{N},:=(/*-] ?)${FULL_NAME}|(?<=\\n[ \\t]{0,8})${FULL_NAME}(?=[ \\t]{0,8}(?:\\n|$))`, 'gu'), '<name>'],
   [new RegExp(`[$€£¥₹]\\s?${AMOUNT}|(?<![\\p{L}\\p{N}])(?:${CURRENCY}\\s?${AMOUNT}|${AMOUNT}\\s?(?:[$€£¥₹]|(?:${CURRENCY}|dollars?|euros?|pounds?|francs?|cents?)(?![\\p{L}\\p{N}])))`, 'giu'), ' <money> '],
   [
     new RegExp(

@@ -59,7 +59,7 @@ function scoreUpper(b: number, c: number, n: number, level: number): number {
  */
 export function pairedDifferenceBounds(b: number, c: number, n: number, level: number): Interval {
   if (n === 0) return [-1, 1];
-  const lower = -scoreUpper(c, b, n, level);
+  const lower = 0 - scoreUpper(c, b, n, level);
   const upper = scoreUpper(b, c, n, level);
   return [mcnemarOneSided(b, c) <= level ? lower : Math.min(0, lower), mcnemarOneSided(c, b) <= level ? upper : Math.max(0, upper)];
 }

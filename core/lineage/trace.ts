@@ -81,6 +81,17 @@ export function traceDown(start: { kind: NodeKind; id: string }, linksFrom: Fetc
   return walk({ kind: start.kind, id: start.id, relation: null }, steps, { ...DEFAULT_BOUNDS, ...bounds });
 }
 
+/** Every node of the tree once, nearest to the root first. */
+export function nodesOf(tree: TraceNode): TraceNode[] {
+  const nodes: TraceNode[] = [];
+  let level = [tree];
+  while (level.length > 0) {
+    nodes.push(...level.filter((node) => node.cut !== 'seen'));
+    level = level.flatMap((node) => node.children);
+  }
+  return nodes;
+}
+
 const CUT_NOTES = { seen: ' (drawn out elsewhere)', limit: ' (more, not shown)' } as const;
 
 const words = (name: string): string => name.replaceAll('_', ' ');

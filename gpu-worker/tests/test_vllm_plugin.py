@@ -31,7 +31,12 @@ def run_lengths(mapping):
 
 
 def close(actual, expected, dtype):
-    torch.testing.assert_close(actual.double(), expected, rtol=3e-2 if dtype == torch.bfloat16 else 1e-5, atol=6e-2 if dtype == torch.bfloat16 else 1e-5)
+    torch.testing.assert_close(
+        actual.double(),
+        expected,
+        rtol=3e-2 if dtype == torch.bfloat16 else 1e-5,
+        atol=6e-2 if dtype == torch.bfloat16 else 1e-5,
+    )
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=MAPPINGS.keys())
@@ -95,7 +100,9 @@ def test_a_narrow_output_takes_the_common_width():
 
 def test_a_mapping_that_does_not_cover_the_batch_is_an_error():
     with pytest.raises(ValueError, match="covers 2 rows, the batch has 3"):
-        plugin.bgmv_shrink(torch.ones(3, WIDTH), torch.ones(SLOTS, 1, RANK, WIDTH), torch.zeros(3, RANK), torch.tensor([0, 1]))
+        plugin.bgmv_shrink(
+            torch.ones(3, WIDTH), torch.ones(SLOTS, 1, RANK, WIDTH), torch.zeros(3, RANK), torch.tensor([0, 1])
+        )
 
 
 def twin():

@@ -54,7 +54,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     return { temporal, kafka, vllm };
   } catch (error) {
     const settled = await Promise.allSettled(starts);
-    await Promise.all(settled.map((result) => (result.status === 'fulfilled' ? result.value?.stop() : undefined)));
+    await Promise.all(settled.map(async (result) => (result.status === 'fulfilled' ? result.value?.stop() : undefined)));
     throw error;
   }
 }

@@ -14,7 +14,7 @@ export type KafkaServer = {
   brokers: string[];
   /** The broker's own process; undefined when the brokers are somebody else's. */
   process: RunningProcess | undefined;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 };
 
 export type KafkaOptions = WaitOptions & {
@@ -87,6 +87,9 @@ function serverProperties(dataDir: string, brokerPort: number, controllerPort: n
     'transaction.state.log.min.isr=1',
     'share.coordinator.state.topic.replication.factor=1',
     'share.coordinator.state.topic.min.isr=1',
+    // After a kill the controller waits until the former session is over, nine seconds by default.
+    'broker.session.timeout.ms=4000',
+    'broker.heartbeat.interval.ms=500',
     // The first member of a consumer group need not wait three seconds for others.
     'group.initial.rebalance.delay.ms=0',
     '',

@@ -21,7 +21,7 @@ export type RunningProcess = {
   /** Resolves when the server and everything it started are gone. */
   exited: Promise<Exit>;
   /** SIGTERM, after the grace time SIGKILL; resolves when the server and everything it started are gone. */
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 };
 
 export type StartOptions = {

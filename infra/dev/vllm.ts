@@ -64,7 +64,8 @@ function serverEnvironment(options: VllmOptions): Record<string, string | undefi
   return {
     VLLM_ALLOW_RUNTIME_LORA_UPDATING: 'True',
     VLLM_API_KEY: options.apiKey,
-    VLLM_PLUGINS: options.plugin === false ? '' : undefined,
+    // Ours alone, whatever else an installed package would load into the server.
+    VLLM_PLUGINS: options.plugin === false ? '' : 'ratchet_lora',
     VLLM_TARGET_DEVICE: 'cpu',
     VLLM_CPU_KVCACHE_SPACE: '1',
     // One thread per core, left to the scheduler: bound threads would keep a trainer on the same cores from its turn.

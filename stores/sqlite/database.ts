@@ -86,7 +86,7 @@ export class Database {
 export async function openDatabase(path: string, options: DatabaseOptions = {}): Promise<Database> {
   try {
     mkdirSync(dirname(path), { recursive: true });
-    const connection = new DatabaseSync(path, { timeout: options.busyTimeoutMs ?? 10_000, enableForeignKeyConstraints: true });
+    const connection = new DatabaseSync(path, { timeout: options.busyTimeoutMs ?? 5_000, enableForeignKeyConstraints: true });
     await enableWal(connection);
     connection.exec('PRAGMA synchronous = FULL');
     return new Database(path, connection);

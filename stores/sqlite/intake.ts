@@ -1,7 +1,7 @@
 // Keeps what intake brings, a batch in one transaction: interactions with their failures, corrections, dead letters.
 import type { Digest, Failure, FailureClass, Side } from '../../core/contracts/index.ts';
 import { digestOfJson } from '../../core/digest.ts';
-const passes = (f: {class: string}[]) => f.every((x) => x.class === 'undetermined'); // TEMP
+import { passes } from '../../core/detect/index.ts';
 import type { BatchResult, DeadLetter, LineageLink, MetadataStore, NewCorrection, NewInteraction, RecordPosition } from '../ports.ts';
 import { pack } from './body.ts';
 import type { Database } from './database.ts';
@@ -106,7 +106,7 @@ class BatchWriter {
         'INSERT INTO failures (id, interaction_seq, workload, class, time, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
         ...[failureId, seq, workload, finding.class, interaction.time, pack(failure)],
       );
-      if (changes > 0) this.#links.push({ fromKind: 'failure', from: failureId, relation: 'found_in', toKind: 'interaction', to: digest });
+      if (changes > 0) this.#links.push({ fromKind: 'interaction', from: digest, relation: 'showed', toKind: 'failure', to: failureId });
     }
     // The ledger's side counts, not the one that the caller computed: shares may have changed since the cluster was first seen.
     if (item.drawn && side === 'eval') {
@@ -170,7 +170,7 @@ class BatchWriter {
   }
 
   #corrects(correction: Digest, interaction: Digest): void {
-    this.#links.push({ fromKind: 'correction', from: correction, relation: 'corrects', toKind: 'interaction', to: interaction });
+    this.#links.push({ fromKind: 'interaction', from: interaction, relation: 'corrected_by', toKind: 'correction', to: correction });
   }
 
   #next(): number {

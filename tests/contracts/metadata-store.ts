@@ -86,7 +86,7 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         const item = newInteraction(5, { findings: [schemaViolation] });
         await store.storeBatch({ ...nothing, interactions: [item] });
         expect(await store.counts('tickets')).toMatchObject({ corrections: 1, parkedCorrections: 0 });
-        expect(await store.linksFrom(correction.digest)).toEqual([{ fromKind: 'correction', from: correction.digest, relation: 'corrects', toKind: 'interaction', to: item.digest }]);
+        expect(await store.linksTo(correction.digest)).toEqual([{ fromKind: 'interaction', from: item.digest, relation: 'corrected_by', toKind: 'correction', to: correction.digest }]);
         expect((await store.failures({ limit: 1 }))[0]?.corrected).toBe(true);
       });
 
@@ -132,7 +132,7 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         const one = all[0];
         expect(one && (await store.failure(one.id))).toEqual(one);
         expect(await store.failure(digestNo('nobody'))).toBeNull();
-        expect(one && (await store.linksFrom(one.id))).toMatchObject([{ relation: 'found_in', toKind: 'interaction', to: one?.failure.interactionDigest }]);
+        expect(one && (await store.linksTo(one.id))).toMatchObject([{ relation: 'showed', fromKind: 'interaction', from: one?.failure.interactionDigest }]);
       });
     });
 

@@ -15,8 +15,8 @@ import { watchRun } from '../../cli/watch.ts';
 import { correctionEvent } from '../../core/events.ts';
 import type { RunRecord } from '../../core/contracts/index.ts';
 import { traceDown, nodesOf } from '../../core/lineage/trace.ts';
-import { generateEchoes, type EchoTask } from '../../examples/echo/generate.ts';
-import { messagesFor as echoMessages } from '../../examples/echo/prompt.ts';
+import { generateEchoTickets, type EchoTicket } from '../../examples/echo/generate.ts';
+import { MAX_ANSWER_TOKENS, messagesFor as echoMessages } from '../../examples/echo/prompt.ts';
 import { runAgent } from '../../examples/tickets/agent.ts';
 import { generateTickets } from '../../examples/tickets/generate.ts';
 import { startLoop, type Loop } from '../../infra/dev/loop.ts';
@@ -90,7 +90,7 @@ describe('a short night on the tickets', () => {
     const { loaded, store } = { loaded: await context.workload('tickets'), store: await context.store() };
     const { channel } = loaded.workload;
     const tickets = generateTickets({ seed: 'e2e', count: 24, families: 'seen', injectedShare: 0.1, startId: 1 }).map((ticket, index) => (index === 0 ? { ...ticket, text: `${ticket.text}\n${SECRETS.join('\n')}` } : ticket));
-    const answers = await runAgent({ baseURL: `${loop.gatewayUrl}/v1`, apiKey: 'none', model: channel, tickets, concurrency: 16, interactionIdOf: (ticket) => `ticket-${ticket.id}` });
+    const answers = await runAgent({ baseURL: `${loop.gatewayUrl}/v1`, apiKey: 'none', model: channel, tickets, concurrency: 16, tenant: 'demo', interactionPrefix: 'ticket-' });
     expect(answers.map((answer) => [answer.adapter, answer.generation, answer.error])).toEqual(tickets.map(() => ['base', 0, undefined]));
     await sendCorrections('tickets', channel, tickets.map((ticket) => ({ id: `ticket-${ticket.id}`, answer: JSON.stringify(ticket.truth) })));
     await untilStored('tickets', tickets.length, tickets.length);
@@ -110,17 +110,17 @@ describe('a short night on the tickets', () => {
 });
 
 describe('an easy task under the real gate', () => {
-  let tasks: EchoTask[];
+  let tasks: EchoTicket[];
   let promoted: RunRecord;
-  const ask = async (task: EchoTask, id: string, model = 'echo/production') => {
+  const ask = async (task: EchoTicket, id: string, model = 'echo/production') => {
     const client = new OpenAI({ baseURL: `${loop.gatewayUrl}/v1`, apiKey: 'none', maxRetries: 0, defaultHeaders: { 'x-ratchet-interaction': id, 'x-ratchet-tenant': 'demo' } });
-    const { data, response } = await client.chat.completions.create({ model, messages: echoMessages(task), temperature: 0, max_tokens: 48 }).withResponse();
+    const { data, response } = await client.chat.completions.create({ model, messages: echoMessages(task).messages, temperature: 0, max_tokens: MAX_ANSWER_TOKENS }).withResponse();
     return { text: data.choices[0]?.message.content ?? '', adapter: response.headers.get('x-ratchet-adapter'), generation: response.headers.get('x-ratchet-generation') };
   };
 
   it('promotes an adapter, though the GPU worker is killed in the middle of training', async () => {
     const [store, loaded] = [await context.store(), await context.workload('echo')];
-    tasks = generateEchoes({ seed: 'e2e', count: 90, startId: 1 });
+    tasks = generateEchoTickets({ seed: 'e2e', count: 90, startId: 1 });
     for (let start = 0; start < tasks.length; start += 18) await Promise.all(tasks.slice(start, start + 18).map((task) => ask(task, `echo-${task.id}`)));
     await sendCorrections('echo', loaded.workload.channel, tasks.map((task) => ({ id: `echo-${task.id}`, answer: JSON.stringify(task.truth) })));
     await untilStored('echo', tasks.length, tasks.length);
@@ -138,7 +138,7 @@ describe('an easy task under the real gate', () => {
     const resumed = await trainerResumedFrom();
     expect(resumed).toBeGreaterThan(0);
     expect((await store.documents('adapter', 50)).filter((row) => (row.document as { workload: string }).workload === 'echo')).toHaveLength(1);
-    const { text, adapter, generation } = await ask(tasks[0] as EchoTask, 'after-promotion');
+    const { text, adapter, generation } = await ask(tasks[0] as EchoTicket, 'after-promotion');
     expect({ adapter, generation }).toEqual({ adapter: promoted.adapterDigest, generation: '1' });
     expect(() => JSON.parse(text) as unknown).not.toThrow();
   });
@@ -202,7 +202,7 @@ describe('an easy task under the real gate', () => {
   });
 
   it('loads the live adapter again after vLLM was restarted, and never answers as the base model meanwhile', async () => {
-    const task = tasks[1] as EchoTask;
+    const task = tasks[1] as EchoTicket;
     const answers: (string | null)[] = [];
     const refusals: number[] = [];
     let running = true;
@@ -234,7 +234,7 @@ describe('an easy task under the real gate', () => {
     const done = await rollBack(context, { channel: 'echo/production', reason: 'a test' });
     expect(done).toMatchObject({ generation: 2, live: null, rolledBack: promoted.adapterDigest });
     await sleep(100);
-    expect(await ask(tasks[0] as EchoTask, 'after-rollback')).toMatchObject({ adapter: 'base', generation: '2' });
+    expect(await ask(tasks[0] as EchoTicket, 'after-rollback')).toMatchObject({ adapter: 'base', generation: '2' });
   });
 });
 

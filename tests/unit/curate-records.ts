@@ -7,7 +7,7 @@ import { digestOfBytes, digestOfJson } from '../../core/digest.ts';
 export const workload = (overrides: Record<string, unknown> = {}): Workload =>
   Workload.parse({ apiVersion: 'ratchet.dev/v1', name: 'tickets', channel: 'tickets/production', baseModel: 'smollm2-135m-instruct', ...overrides });
 
-export function interaction(fields: { id: string; prompt: string; answer: string } & Partial<Interaction>): Interaction {
+export function interaction(fields: { id: string; prompt: string; answer: string } & Partial<Omit<Interaction, 'answer'>>): Interaction {
   const { prompt, answer, ...rest } = fields;
   return Interaction.parse({
     schemaVersion: 1,

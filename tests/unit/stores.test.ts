@@ -54,13 +54,14 @@ describe('stores on disk', () => {
   it('no statement changes or deletes what is append-only', async () => {
     const store = await filled();
     const raw = new DatabaseSync(file);
-    for (const table of ['split_ledger', 'documents', 'channel_entries', 'gate_decisions']) {
+    for (const table of ['split_ledger', 'documents', 'channel_entries', 'gate_periods', 'gate_decisions']) {
       expect(() => raw.exec(`DELETE FROM ${table}`), `delete from ${table}`).toThrow(/append-only|immutable/);
     }
     expect(() => raw.exec("UPDATE split_ledger SET side = 'eval'")).toThrow(/append-only/);
     expect(() => raw.exec("UPDATE documents SET kind = 'adapter'")).toThrow(/immutable/);
     expect(() => raw.exec('UPDATE channel_entries SET live = NULL')).toThrow(/append-only/);
     expect(() => raw.exec('UPDATE gate_decisions SET number = 7')).toThrow(/once/);
+    expect(() => raw.exec('UPDATE gate_periods SET decisions = 99')).toThrow(/policy/);
     raw.close();
     await store.close();
   });

@@ -28,6 +28,8 @@ CREATE TABLE gate_periods (
   decisions INTEGER NOT NULL,
   PRIMARY KEY (channel, start)
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER gate_periods_no_update BEFORE UPDATE ON gate_periods BEGIN SELECT RAISE(ABORT, 'a period keeps its policy'); END;
+CREATE TRIGGER gate_periods_no_delete BEFORE DELETE ON gate_periods BEGIN SELECT RAISE(ABORT, 'periods are append-only'); END;
 
 CREATE TABLE gate_decisions (
   run_id TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,19 @@
+// The gateway's Prometheus metrics: counts, times and states, never who asked or what.
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+export function createMetrics(registry: Registry = new Registry()) {
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    requests: new Counter({ name: 'ratchet_gateway_requests_total', help: 'Requests by channel and HTTP status (499: the client went away)', labelNames: ['channel', 'status'], registers }),
+    seconds: new Histogram({ name: 'ratchet_gateway_request_seconds', help: 'Time to the end of the answer', labelNames: ['channel'], buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120], registers }),
+    replicaReady: new Gauge({ name: 'ratchet_gateway_replica_ready', help: '1: healthy and serving every live adapter', labelNames: ['replica'], registers }),
+    reloads: new Counter({ name: 'ratchet_gateway_adapter_reloads_total', help: 'Loads of a live adapter that a replica had lost', labelNames: ['result'], registers }),
+    published: new Counter({ name: 'ratchet_gateway_events_published_total', help: 'Interactions that Kafka has acknowledged', registers }),
+    lost: new Counter({ name: 'ratchet_gateway_events_lost_total', help: 'Interactions that were never published', labelNames: ['reason'], registers }),
+    queued: new Gauge({ name: 'ratchet_gateway_events_queued', help: 'Interactions that wait for Kafka', registers }),
+  };
+}
+
+export type GatewayMetrics = ReturnType<typeof createMetrics>;

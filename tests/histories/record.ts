@@ -1,0 +1,45 @@
+// Records the histories that tests/replay replays: `node tests/histories/record.ts`. Run it when a workflow gets a new shape on purpose.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { approve } from '../../workflows/promotion.ts';
+import { startWorld } from '../support/pipeline.ts';
+
+const world = await startWorld();
+
+/** Without what names the machine that recorded it. */
+async function keep(name: string, workflowId: string): Promise<void> {
+  const history = JSON.parse(await world.historyJson(workflowId), (key, value: unknown) => (key === 'identity' ? 'recorder' : value)) as unknown;
+  writeFileSync(join(import.meta.dirname, `${name}.json`), `${JSON.stringify(history, null, 1)}\n`);
+  console.log(`${name}.json: ${workflowId}`);
+}
+
+try {
+  await world.addWorkload('promoted');
+  const promoted = await world.night('promoted');
+  await keep('night-promoted', promoted.handle.workflowId);
+  await keep('promotion-automatic', `promotion/${promoted.handle.workflowId}`);
+
+  await world.addWorkload('skipped', { corrected: 2, cases: 3 });
+  await keep('night-skipped', (await world.night('skipped')).handle.workflowId);
+
+  await world.addWorkload('rejected');
+  world.targetOf('rejected').behave({ right: { base: 1, adapter: 0 } });
+  await keep('night-rejected', (await world.night('rejected')).handle.workflowId);
+
+  await world.addWorkload('approved', { approval: 'one_approver' });
+  const waiting = await world.night('approved');
+  const verdict = await world.store.verdict(waiting.run.verdictDigest ?? `sha256:${'0'.repeat(64)}`);
+  if (!verdict || !waiting.run.verdictDigest) throw new Error('the night left no verdict');
+  const promotion = world.client.workflow.getHandle(`promotion/${waiting.handle.workflowId}`);
+  await promotion.executeUpdate(approve, { args: [{ by: 'dana', verdictDigest: waiting.run.verdictDigest, candidateDigest: verdict.candidateDigest }] });
+  await promotion.result();
+  await keep('night-awaiting-approval', waiting.handle.workflowId);
+  await keep('promotion-approved', promotion.workflowId);
+
+  await world.addWorkload('expired', { approval: 'one_approver', expiresAfterHours: 0.0005 });
+  const expired = await world.night('expired');
+  await world.client.workflow.getHandle(`promotion/${expired.handle.workflowId}`).result();
+  await keep('promotion-expired', `promotion/${expired.handle.workflowId}`);
+} finally {
+  await world.stop();
+}

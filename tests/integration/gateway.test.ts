@@ -1,0 +1,109 @@
+// The gateway's own process on a real Kafka: events arrive, outlive an outage of the broker, and are flushed at the end.
+// The engine is a stub that says it is one; the gateway in front of the real vLLM: tests/integration/vllm.test.ts
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { InteractionEvent } from '../../core/contracts/index.ts';
+import { startKafka, type KafkaServer } from '../../infra/dev/kafka.ts';
+import { repositoryRoot } from '../../infra/dev/paths.ts';
+import { freePorts } from '../../infra/dev/ports.ts';
+import { startProcess, untilReady, type RunningProcess } from '../../infra/dev/process.ts';
+import { ensureTopics } from '../../infra/setup.ts';
+import { STUB_BASE, startStubEngine, type StubEngine } from '../support/stub-engine.ts';
+
+const CHANNEL = 'stub/production';
+const SECRET = 'SEEDED-SECRET-4711';
+const dir = mkdtempSync(join(tmpdir(), 'ratchet-gateway-'));
+const topics = { interactions: 'agent.interactions', corrections: 'agent.corrections' };
+let kafka: KafkaServer;
+let engine: StubEngine;
+let gateway: RunningProcess;
+let url: string;
+
+async function startGateway(): Promise<void> {
+  const [port = 0] = await freePorts(1);
+  url = `http://127.0.0.1:${port}`;
+  gateway = await startProcess({
+    name: 'gateway',
+    command: process.execPath,
+    args: [join(repositoryRoot, 'workers', 'gateway.ts')],
+    env: { RATCHET_HOME: join(dir, 'home'), RATCHET_WORKLOADS: join(dir, 'workload.yaml'), KAFKA_BROKERS: kafka.brokers.join(','), VLLM_REPLICAS: engine.url, GATEWAY_PORT: String(port) },
+    logDir: dir,
+  });
+  await untilReady(gateway, async () => (await fetch(`${url}/readyz`)).ok, { timeoutMs: 20_000 });
+}
+
+/** Everything in the topic, by interaction id. */
+async function consumed(wanted: number): Promise<{ ids: string[]; keys: string[] }> {
+  const consumer = new Kafka({ brokers: kafka.brokers, logLevel: logLevel.NOTHING }).consumer({ groupId: `reader-${Math.random()}` });
+  const ids: string[] = [];
+  const keys: string[] = [];
+  await consumer.connect();
+  await consumer.subscribe({ topic: topics.interactions, fromBeginning: true });
+  await consumer.run({
+    eachMessage: async ({ message }) => {
+      const event = InteractionEvent.parse(JSON.parse(message.value?.toString() ?? ''));
+      ids.push(event.id);
+      keys.push(message.key?.toString() ?? '');
+    },
+  });
+  await vi.waitFor(() => expect(new Set(ids).size).toBeGreaterThanOrEqual(wanted), { timeout: 30_000, interval: 100 });
+  await consumer.disconnect();
+  return { ids, keys };
+}
+
+async function ask(id: string, headers: Record<string, string> = {}): Promise<number> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-ratchet-interaction': id, ...headers },
+    body: JSON.stringify({ model: CHANNEL, messages: [{ role: 'user', content: SECRET }] }),
+  });
+  await response.text();
+  return response.status;
+}
+
+const askMany = (prefix: string, count: number): Promise<number[]> => Promise.all(Array.from({ length: count }, (_, index) => ask(`${prefix}-${index}`)));
+
+beforeAll(async () => {
+  writeFileSync(join(dir, 'workload.yaml'), `apiVersion: ratchet.dev/v1\nname: stub\nchannel: ${CHANNEL}\nbaseModel: ${STUB_BASE}\n`);
+  [kafka, engine] = await Promise.all([startKafka({ dir: join(dir, 'kafka') }), startStubEngine()]);
+  await ensureTopics({ brokers: kafka.brokers, topics }, 3);
+  await startGateway();
+});
+afterAll(async () => {
+  await gateway.stop();
+  await Promise.all([kafka.stop(), engine.close()]);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+test('every answer becomes one event, keyed by conversation', async () => {
+  expect(new Set(await askMany('first', 150))).toEqual(new Set([200]));
+  expect(await ask('in-session', { 'x-ratchet-session': 's1', 'x-ratchet-tenant': 'acme' })).toBe(200);
+  const { ids, keys } = await consumed(151);
+  expect(ids).toHaveLength(151);
+  expect(keys).toContain('acme/s1');
+  expect(keys).toContain('first-7');
+});
+
+test('while Kafka is away answers go out as fast as before; it gets the events when it is back', async () => {
+  await kafka.process?.stop();
+  const startedAt = performance.now();
+  expect(new Set(await askMany('away', 50))).toEqual(new Set([200]));
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  kafka = await startKafka({ dir: join(dir, 'kafka') });
+  const { ids } = await consumed(201);
+  expect(new Set(ids).size).toBe(201);
+});
+
+test('what was answered just before the end is flushed, and nothing of a prompt is in log or trace', async () => {
+  await askMany('last', 20);
+  await gateway.stop();
+  const { ids } = await consumed(221);
+  expect(ids.filter((id) => id.startsWith('last-'))).toHaveLength(20);
+  await startGateway();
+  const files = [join(dir, 'gateway.log'), join(dir, 'home', 'traces.jsonl')].map((file) => readFileSync(file, 'utf8'));
+  expect(files[1]).toContain(`chat ${CHANNEL}`);
+  for (const text of files) expect(text).not.toContain(SECRET);
+});

@@ -1,0 +1,134 @@
+// The real vLLM: adapters loaded and read back, kept apart with our plugin and caught without it, and served again after a restart.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { InteractionEvent, type Digest } from '../../core/contracts/index.ts';
+import { digestOfBytes } from '../../core/digest.ts';
+import { startGateway, type Gateway } from '../../gateway/gateway.ts';
+import { startVllm, type VllmServer } from '../../infra/dev/vllm.ts';
+import { createAdapterFiles } from '../../stores/adapters.ts';
+import { openBlobStore } from '../../stores/blobs.ts';
+import type { ServingTarget } from '../../stores/ports.ts';
+import { createVllmTarget } from '../../stores/vllm.ts';
+import { putManifest, putRandomAdapter } from '../support/adapter.ts';
+import { captureLog, channelSlot } from '../support/stub-engine.ts';
+
+const CHANNEL = 'tickets/production';
+const BASE = 'smollm2-135m-instruct';
+const START_MS = 300_000;
+const dir = mkdtempSync(join(tmpdir(), 'ratchet-vllm-'));
+const slot = channelSlot(CHANNEL);
+const log = captureLog();
+const events: InteractionEvent[] = [];
+let server: VllmServer;
+let target: ServingTarget;
+let gateway: Gateway;
+let one: Digest;
+let two: Digest;
+let broken: Digest;
+
+/** As many adapters as slots: the engine's fault shows where the last slot is taken. */
+const start = (plugin: boolean, port?: number): Promise<VllmServer> => startVllm({ dir, port, apiKey: 'a-key-for-vllm', maxLoras: 2, plugin });
+
+beforeAll(async () => {
+  server = await start(true);
+  const blobs = await openBlobStore(join(dir, 'blobs'));
+  one = await putRandomAdapter(blobs, 1);
+  two = await putRandomAdapter(blobs, 2);
+  broken = await putManifest(blobs, { 'adapter_config.json': await blobs.put(Buffer.from('{}')), 'adapter_model.safetensors': await blobs.put(Buffer.from('no weights')) });
+  const { materialize } = createAdapterFiles({ blobs, dir: join(dir, 'adapters') });
+  target = createVllmTarget({ replicas: [server.url], apiKey: 'a-key-for-vllm', baseModel: BASE, materialize });
+  gateway = await startGateway({
+    store: slot, target, logger: log.logger, subjectKey: 'k', vllmApiKey: 'a-key-for-vllm', pollMs: 250,
+    workloads: new Map([[CHANNEL, { workload: { name: 'tickets', channel: CHANNEL } }]]),
+    publish: (event) => void events.push(event),
+  });
+}, START_MS);
+afterAll(async () => {
+  await gateway.close(1_000);
+  await server.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const question = { messages: [{ role: 'user', content: 'Name the capital of France, then count to nine.' }], temperature: 0, maxTokens: 24 };
+
+test('adapters are loaded under their digest, read back, and answer unlike the base', async () => {
+  await target.load(one);
+  await target.load(one);
+  await target.load(two);
+  const [state] = await target.state();
+  expect(state).toMatchObject({ healthy: true, engineBuild: 'vllm-0.32.0' });
+  expect(new Map(state?.adapters.map(({ digest, root }) => [digest, root]))).toEqual(new Map([one, two].map((digest) => [digest, join(dir, 'adapters', digest.slice(7))])));
+  const answers = await Promise.all([null, one, two].map((adapter) => target.chat({ adapter, ...question })));
+  expect(new Set(answers.map(({ text }) => text)).size).toBeGreaterThan(1);
+  for (const answer of answers) expect(answer.outputTokens).toBeGreaterThan(0);
+});
+
+test('an adapter that is not there, and one that cannot be read, are told apart', async () => {
+  await expect(target.chat({ adapter: digestOfBytes('unknown'), ...question })).rejects.toMatchObject({ code: 'ADAPTER_NOT_SERVED' });
+  await expect(target.load(broken)).rejects.toMatchObject({ code: 'ADAPTER_LOAD_FAILED' });
+  expect((await target.state())[0]?.adapters).toHaveLength(2);
+});
+
+test('with the plugin, answers alone and in a mixed batch agree', async () => {
+  for (let time = 0; time < 2; time += 1) expect(await target.checkIsolation([one, two])).toEqual([{ replica: server.url, prompts: 4, arms: 3 }]);
+});
+
+test('the gateway serves the live adapter under the channel’s name, whole and streamed', async () => {
+  slot.swap(one);
+  const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: 'unused', maxRetries: 0 });
+  const request = { model: CHANNEL, messages: [{ role: 'user' as const, content: 'Name the capital of France.' }], temperature: 0, max_tokens: 16 };
+  await vi.waitFor(async () => {
+    const { data, response } = await client.chat.completions.create(request).withResponse();
+    expect(response.headers.get('x-ratchet-adapter')).toBe(one);
+    expect(data.model).toBe(CHANNEL);
+  });
+  const whole = await client.chat.completions.create(request);
+  let streamed = '';
+  for await (const chunk of await client.chat.completions.create({ ...request, stream: true })) streamed += chunk.choices[0]?.delta.content ?? '';
+  expect(streamed).toBe(whole.choices[0]?.message.content);
+  await vi.waitFor(() => expect(events.length).toBeGreaterThanOrEqual(3));
+  const last = InteractionEvent.parse(events.at(-1));
+  expect(last.data).toMatchObject({ 'ratchet.adapter.digest': one, 'ratchet.engine.build': 'vllm-0.32.0' });
+  expect(last.data['gen_ai.output.messages'][0]?.parts[0]?.content).toBe(streamed);
+});
+
+test('after a restart the gateway gives the live adapter back before traffic, and nobody gets the base’s answer', async () => {
+  const ask = async (): Promise<{ status: number; adapter: string | null }> => {
+    const response = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify({ model: CHANNEL, messages: question.messages, max_tokens: 4 }) });
+    await response.text();
+    return { status: response.status, adapter: response.headers.get('x-ratchet-adapter') };
+  };
+  const seen: { status: number; adapter: string | null }[] = [];
+  await server.stop();
+  seen.push(await ask());
+  expect(seen[0]?.status).toBe(503);
+  expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+  // Without the plugin, for the next test.
+  const restarted = start(false, server.port);
+  let up = false;
+  void restarted.then(() => (up = true));
+  while (!up) {
+    seen.push(await ask());
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  server = await restarted;
+  await vi.waitFor(async () => {
+    seen.push(await ask());
+    expect(seen.at(-1)?.status).toBe(200);
+  }, { timeout: 30_000, interval: 100 });
+  for (const { status, adapter } of seen) expect([`200 ${one}`, `503 ${one}`]).toContain(`${status} ${adapter}`);
+  expect(log.lines.some((line) => line.includes('replica does not answer'))).toBe(true);
+  expect(log.lines.some((line) => line.includes('live adapter is loaded again'))).toBe(true);
+  expect((await target.state())[0]?.adapters.map(({ digest }) => digest)).toEqual([one]);
+}, START_MS);
+
+test('without the plugin the check finds that base requests get an adapter applied', async () => {
+  await target.load(two);
+  const error = await target.checkIsolation([one, two]).catch((caught: unknown) => caught as Error);
+  expect(error).toMatchObject({ code: 'ISOLATION_BROKEN' });
+  expect((error as Error).message).toContain(server.url);
+  expect((error as Error).message).toContain('base');
+});

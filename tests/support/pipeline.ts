@@ -1,0 +1,139 @@
+// The flow on the real Temporal server with the real steps and stores; only the trainer and the serving engine are stood in for.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../../activities/index.ts';
+import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
+import type { RunOptions, RunRecord } from '../../core/contracts/index.ts';
+import { startTemporal } from '../../infra/dev/temporal.ts';
+import { ensureSearchAttributes } from '../../infra/setup.ts';
+import { openBlobStore } from '../../stores/blobs.ts';
+import { openMetadataStore } from '../../stores/sqlite/index.ts';
+import type { LoadedWorkload } from '../../stores/workloads.ts';
+import { homePaths, parseConfig } from '../../workers/config.ts';
+import { createLogger, startTelemetry } from '../../workers/telemetry.ts';
+import { bundleWorkflows, createPipelineWorker, logTemporalTo } from '../../workers/temporal.ts';
+import { seed, standInTrainer, writeWorkload, type WorkloadOptions } from './pipeline-world.ts';
+import { standInTarget, type StandInTarget } from './stand-in-target.ts';
+
+const TASK_QUEUE = 'flow-test';
+const WAIT_MS = 30_000;
+/** Temporal's SDK takes one logger for a process. */
+let logging = false;
+
+export type World = Awaited<ReturnType<typeof startWorld>>;
+
+/** @param options.worker false: a test runs the pipeline worker as a process of its own (tests/support/pipeline-process.ts) */
+export async function startWorld(options: { worker?: boolean } = {}) {
+  const dir = mkdtempSync(join(tmpdir(), 'ratchet-flow-'));
+  const home = join(dir, 'home');
+  const temporal = await startTemporal({ dir: join(dir, 'temporal'), headless: true });
+  const config = parseConfig({ RATCHET_HOME: home, TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'silent' });
+  const connection = await Connection.connect({ address: temporal.address });
+  await ensureSearchAttributes(connection, 'default');
+  const client = new Client({ connection });
+  const paths = homePaths(home);
+  const [store, blobs] = [await openMetadataStore(paths.database), await openBlobStore(paths.blobs)];
+  const workloads = new Map<string, LoadedWorkload>();
+  const targets = new Map<string, StandInTarget>();
+  const logger = createLogger(config, 'flow-test');
+  if (!logging) logTemporalTo(logger);
+  logging = true;
+  const native = await NativeConnection.connect({ address: temporal.address });
+  const trainer = await Worker.create({ connection: native, taskQueue: 'flow-gpu', activities: standInTrainer(blobs) });
+  const telemetry = startTelemetry(config, 'flow-test');
+  const workflowBundle = await bundleWorkflows(telemetry);
+  const running: { worker: Worker; done: Promise<void> }[] = [{ worker: trainer, done: trainer.run() }];
+
+  /** Every workload has an engine of its own: what one test does to it disturbs no other. */
+  const targetOf = (workload: string): StandInTarget => {
+    const known = targets.get(workload) ?? standInTarget(join(dir, 'engines', workload));
+    targets.set(workload, known);
+    return known;
+  };
+  const stepsOf = (workload: string) =>
+    createActivities({ store, blobs, workloads, home, logger, target: targetOf(workload), clock: () => new Date(), gpu: { taskQueue: 'flow-gpu' } });
+
+  const world = {
+    dir,
+    home,
+    temporal,
+    client,
+    store,
+    blobs,
+    workloads,
+    stepsOf,
+    targetOf,
+    taskQueueOf: (workload: string): string => `${TASK_QUEUE}-${workload}`,
+
+    /** A workload with its schedule, records for one night, and a worker unless the world has none. */
+    async addWorkload(name: string, settings: WorkloadOptions & { corrected?: number; cases?: number } = {}) {
+      const loaded = await writeWorkload(join(dir, 'workloads'), name, settings);
+      workloads.set(name, loaded);
+      await store.ensureChannel(loaded.workload.channel, new Date().toISOString());
+      await seed(store, loaded, { corrected: settings.corrected ?? 8, cases: settings.cases ?? 14 });
+      await ensureSchedule(client, loaded.workload, { taskQueue: world.taskQueueOf(name) });
+      if (options.worker !== false) {
+        const worker = await createPipelineWorker({ connection: native, namespace: 'default', taskQueue: world.taskQueueOf(name), activities: stepsOf(name), telemetry, workflowBundle });
+        running.push({ worker, done: worker.run() });
+      }
+      return loaded;
+    },
+
+    /** Asks for a run and waits until one has begun. */
+    async startNight(workload: string, runOptions: RunOptions = {}): Promise<WorkflowHandle> {
+      const request = await triggerRun(client, store, workload, 'dana', 'a test', runOptions);
+      const run = await claimedRun(store, request, WAIT_MS);
+      if (!run) throw new Error(`no run claimed the request of ${workload}`);
+      return client.workflow.getHandle(run.runId);
+    },
+
+    /** The record of a run once it has one of these states. */
+    async untilRun(runId: string, ...states: RunRecord['status'][]): Promise<RunRecord> {
+      const deadline = performance.now() + WAIT_MS;
+      for (;;) {
+        const run = await store.run(runId);
+        if (run && states.includes(run.status)) return run;
+        if (performance.now() > deadline) throw new Error(`run ${runId} is ${run?.status ?? 'unknown'}, not ${states.join(' or ')}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
+
+    /** A whole night: its result and its record. */
+    async night(workload: string, runOptions: RunOptions = {}): Promise<{ handle: WorkflowHandle; run: RunRecord }> {
+      const handle = await world.startNight(workload, runOptions);
+      await handle.result().catch(() => undefined);
+      const run = await store.run(handle.workflowId);
+      if (!run) throw new Error(`no record of ${handle.workflowId}`);
+      return { handle, run };
+    },
+
+    async historyJson(workflowId: string): Promise<string> {
+      return historyToJSON(await client.workflow.getHandle(workflowId).fetchHistory());
+    },
+
+    async stop(): Promise<void> {
+      for (const { worker } of running) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await Promise.all(running.map(({ done }) => done));
+      await telemetry.shutdown();
+      await Promise.all([native.close(), connection.close(), store.close()]);
+      await temporal.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  return world;
+}
+
+/** How often each step was scheduled, by the history. */
+export function scheduledSteps(historyJson: string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const { events } = JSON.parse(historyJson) as { events: { activityTaskScheduledEventAttributes?: { activityType: { name: string } } }[] };
+  for (const event of events) {
+    const name = event.activityTaskScheduledEventAttributes?.activityType.name;
+    if (name !== undefined) counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}

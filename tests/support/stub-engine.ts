@@ -1,0 +1,118 @@
+// A stub of vLLM's HTTP API for tests of the gateway: no model, it says so in every answer and in its version.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino, type Logger } from 'pino';
+import type { ChannelEntry, Digest } from '../../core/contracts/index.ts';
+import { digestOfBytes } from '../../core/digest.ts';
+
+export const STUB_BASE = 'stub-base';
+export const ADAPTER_A: Digest = digestOfBytes('adapter a');
+export const ADAPTER_B: Digest = digestOfBytes('adapter b');
+
+export interface Asked {
+  model: string;
+  body: string;
+  headers: IncomingMessage['headers'];
+}
+
+export interface StubEngine {
+  url: string;
+  /** Names it serves besides the base, with the path they were loaded from. */
+  loaded: Map<string, string>;
+  asked: Asked[];
+  /** Requests cut off by the caller before the stub was done. */
+  cutOff: number;
+  /** Milliseconds before an answer, and between the pieces of a streamed one. */
+  delayMs: number;
+  /** Replaces the usual answer of /v1/chat/completions. */
+  onChat: ((asked: Asked, res: ServerResponse) => void | Promise<void>) | undefined;
+  refuseLoads: boolean;
+  close(): Promise<void>;
+}
+
+const TEXT = ['stub ', 'answer ü', ' of '];
+
+/** @param port 0 takes a free one; a former stub's port makes it look restarted */
+export async function startStubEngine(port = 0): Promise<StubEngine> {
+  const engine: StubEngine = { url: '', loaded: new Map(), asked: [], cutOff: 0, delayMs: 0, onChat: undefined, refuseLoads: false, close: async () => undefined };
+  const json = (res: ServerResponse, status: number, body: unknown): void => void res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+
+  async function chat(asked: Asked, res: ServerResponse): Promise<void> {
+    res.once('close', () => {
+      if (!res.writableFinished) engine.cutOff += 1;
+    });
+    if (asked.model !== STUB_BASE && !engine.loaded.has(asked.model)) return json(res, 404, { error: { message: `The model \`${asked.model}\` does not exist.`, type: 'NotFoundError', param: 'model', code: 404 } });
+    if (engine.onChat) return engine.onChat(asked, res);
+    await sleep(engine.delayMs);
+    const frame = { id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: asked.model };
+    const request = JSON.parse(asked.body) as { stream?: boolean; stream_options?: { include_usage?: boolean } };
+    const usage = { prompt_tokens: 7, completion_tokens: 3 };
+    if (request.stream !== true) {
+      return json(res, 200, { ...frame, choices: [{ index: 0, message: { role: 'assistant', content: `${TEXT.join('')}${asked.model}` }, finish_reason: 'stop' }], usage });
+    }
+    res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+    for (const content of [...TEXT, asked.model]) {
+      if (res.destroyed) return;
+      res.write(`data: ${JSON.stringify({ ...frame, object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content }, finish_reason: null }] })}\n\n`);
+      await sleep(engine.delayMs);
+    }
+    res.write(`data: ${JSON.stringify({ ...frame, choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`);
+    if (request.stream_options?.include_usage === true) res.write(`data: ${JSON.stringify({ ...frame, choices: [], usage })}\n\n`);
+    res.end('data: [DONE]\n\n');
+  }
+
+  const server = createServer((req, res) => {
+    const chunks: Buffer[] = [];
+    req.on('data', (chunk: Buffer) => chunks.push(chunk));
+    req.on('end', () => {
+      const body = Buffer.concat(chunks).toString('utf8');
+      const model = (name: string, root: string, parent: string | null) => ({ id: name, object: 'model', root, parent });
+      switch (`${req.method} ${req.url}`) {
+        case 'GET /health': return void res.writeHead(200).end();
+        case 'GET /version': return json(res, 200, { version: '0.0.0-stub' });
+        case 'GET /v1/models': return json(res, 200, { object: 'list', data: [model(STUB_BASE, '/base', null), ...[...engine.loaded].map(([name, root]) => model(name, root, STUB_BASE))] });
+        case 'POST /v1/load_lora_adapter': {
+          const { lora_name: name, lora_path: path } = JSON.parse(body) as { lora_name: string; lora_path: string };
+          if (engine.refuseLoads) return json(res, 500, { error: { message: 'LoRA rank 64 is greater than max_lora_rank 16' } });
+          if (engine.loaded.has(name)) return json(res, 400, { error: { message: 'already loaded' } });
+          engine.loaded.set(name, path);
+          return void res.writeHead(200).end('Success');
+        }
+        case 'POST /v1/unload_lora_adapter': {
+          const { lora_name: name } = JSON.parse(body) as { lora_name: string };
+          return engine.loaded.delete(name) ? void res.writeHead(200).end('Success') : json(res, 404, { error: { message: 'not found' } });
+        }
+        case 'POST /v1/chat/completions': {
+          const asked: Asked = { model: (JSON.parse(body) as { model: string }).model, body, headers: req.headers };
+          engine.asked.push(asked);
+          return void chat(asked, res);
+        }
+        default: return json(res, 404, { detail: 'Not Found' });
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  engine.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  engine.close = () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return engine;
+}
+
+/** The channel of a store and nothing else; `swap` is what a promotion or rollback does. */
+export function channelSlot(name: string): { channel: (asked: string) => Promise<ChannelEntry | null>; swap: (live: Digest | null) => void } {
+  let entry: ChannelEntry = { schemaVersion: 1, channel: name, generation: 0, live: null, previous: null, action: 'created', by: 'test', reason: 'test', verdictDigest: null, approvalDigest: null, time: new Date(0).toISOString() };
+  return {
+    channel: async (asked) => (asked === name ? entry : null),
+    swap: (live) => (entry = { ...entry, generation: entry.generation + 1, previous: entry.live, live, action: 'promoted' }),
+  };
+}
+
+/** A logger and every line that it wrote. */
+export function captureLog(): { logger: Logger; lines: string[] } {
+  const lines: string[] = [];
+  return { logger: pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) }), lines };
+}
