@@ -45,15 +45,20 @@ export async function triggerRun(client: Client, store: Pick<MetadataStore, 'cre
   return request;
 }
 
-/** A schedule learns with some delay that its run has ended, and would skip the trigger: asking makes it look. */
+/**
+ * A schedule learns with some delay that its run has ended, and would skip the trigger: asking makes it look. And it names
+ * runs by the second: two in one second would be one run by name.
+ */
 async function untilSeenToEnd(client: Client, handle: ScheduleHandle): Promise<void> {
-  const deadline = performance.now() + SEEN_TO_END_MS;
-  while (performance.now() < deadline) {
-    const { runningActions } = (await handle.describe()).info;
+  const deadlineMs = performance.now() + SEEN_TO_END_MS;
+  while (performance.now() < deadlineMs) {
+    const { runningActions, recentActions } = (await handle.describe()).info;
     const stillRunning = await Promise.all(
       runningActions.map(async ({ workflow }) => (await client.workflow.getHandle(workflow.workflowId, workflow.firstExecutionRunId).describe()).status.name === 'RUNNING'),
     );
-    if (stillRunning.length === 0 || stillRunning.includes(true)) return;
+    const thisSecond = Math.floor(Date.now() / 1000);
+    const named = recentActions.some(({ takenAt }) => Math.floor(takenAt.getTime() / 1000) === thisSecond);
+    if (stillRunning.includes(true) || (stillRunning.length === 0 && !named)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -5,13 +5,15 @@ import { RatchetError } from '../core/errors.ts';
 
 /**
  * Batching changes the order of floating-point sums, so greedy answers vary a little: a token's log-probability may move by this
- * much (natural logarithm), and two tokens closer than this may swap places. Measured on the CPU build in bfloat16: up to 0.3 with
- * every request right, 2 to 20 where a request got another's adapter (docs/log.md).
+ * much (natural logarithm), and two tokens closer than this may swap places.
  */
 export const TOLERANCE = 0.75;
 
-const TOKENS = 16;
-/** Each arm's prompts are in the mixed batch this many times, in an order that changes an arm's neighbours. */
+/** Two arms are told apart by a prompt when their log-probabilities differ by more than this on average. */
+const CLEARLY_APART = 0.3;
+
+const TOKENS = 8;
+/** Each arm's prompts are in a batch this many times; in the mixed one in an order that changes an arm's neighbours. */
 const ROUNDS = 2;
 const TOP = 5;
 
@@ -33,53 +35,90 @@ export interface Position {
 export type Ask = (adapter: Digest | null, body: Record<string, unknown>) => Promise<unknown>;
 
 /**
- * Asks every prompt of every arm (the base and each adapter) alone, then all of them together, several of each.
- * @throws ISOLATION_BROKEN naming the replica and the arms whose answers differ by more than the tolerance.
+ * Asks the prompts of each arm (the base and every adapter) with no other arm in the batch, then those of all arms together. An
+ * answer of the mixed batch is wrong when it is further than the tolerance from its arm's own answer, or nearer to another arm's
+ * answer where the two arms are clearly apart: the second rule finds adapters that change little.
+ * @throws ISOLATION_BROKEN naming the replica and the arms with wrong answers
  */
 export async function checkReplica(replica: string, adapters: readonly Digest[], ask: Ask): Promise<{ replica: string; prompts: number; arms: number }> {
   const arms: (Digest | null)[] = [null, ...new Set(adapters)];
-  const alone = new Map<string, Position[]>();
-  for (const [armIndex, arm] of arms.entries()) {
-    for (const [promptIndex, prompt] of PROMPTS.entries()) alone.set(`${armIndex}/${promptIndex}`, await positions(arm, prompt, ask));
+  const alone: Position[][][] = [];
+  for (const arm of arms) {
+    // As many at once as in the mixed batch's share: the engine's kernels differ by batch size.
+    const rounds = await Promise.all(Array.from({ length: ROUNDS }, () => Promise.all(PROMPTS.map((prompt) => positions(arm, prompt, ask)))));
+    alone.push(rounds[0] ?? []);
   }
-  const mixed = Array.from({ length: ROUNDS }, (_, round) =>
-    PROMPTS.flatMap((prompt, promptIndex) => {
-      const order = arms.map((_arm, index) => (round % 2 === 0 ? index : arms.length - 1 - index));
-      return order.map(async (armIndex) => {
-        const answer = await positions(arms[armIndex] ?? null, prompt, ask);
-        return { armIndex, deviation: deviation(alone.get(`${armIndex}/${promptIndex}`) ?? [], answer) };
-      });
-    }),
-  ).flat();
-  const worst = new Map<number, number>();
-  for (const { armIndex, deviation: found } of await Promise.all(mixed)) worst.set(armIndex, Math.max(found, worst.get(armIndex) ?? 0));
-  const broken = [...worst].filter(([, found]) => found > TOLERANCE);
-  if (broken.length > 0) {
-    const named = broken.map(([armIndex, found]) => `${arms[armIndex] ?? 'base'} (by ${Number.isFinite(found) ? found.toFixed(2) : 'more than can be measured'})`);
-    throw new RatchetError('ISOLATION_BROKEN', `${replica}: in a mixed batch of ${arms.length} arms the log-probabilities of ${named.join(', ')} differ from those alone, tolerance ${TOLERANCE}`);
+  const order = [...arms.keys()];
+  const mixed = await Promise.all(
+    Array.from({ length: ROUNDS }, (_, round) =>
+      [...PROMPTS.entries()].flatMap(([prompt, text]) =>
+        (round % 2 === 0 ? order : order.toReversed()).map(async (arm) => ({ arm, prompt, answer: await positions(arms[arm] ?? null, text, ask) })),
+      ),
+    ).flat(),
+  );
+  const name = (arm: number): string => arms[arm] ?? 'base';
+  const wrong = new Map<string, string>();
+  for (const { arm, prompt, answer } of mixed) {
+    const references = alone.map((answers) => answers[prompt] ?? []);
+    const finding = judge(arm, references, answer);
+    if (finding === null) continue;
+    wrong.set(name(arm), finding.like === undefined ? `differs by ${finding.by.toFixed(2)}` : `answers like ${name(finding.like)}`);
+  }
+  if (wrong.size > 0) {
+    const list = [...wrong].map(([arm, how]) => `${arm} ${how}`).join('; ');
+    throw new RatchetError('ISOLATION_BROKEN', `${replica}: in a mixed batch of ${arms.length} arms, compared with each arm alone (tolerance ${TOLERANCE} in log-probability): ${list}`);
   }
   return { replica, prompts: PROMPTS.length, arms: arms.length };
 }
 
 /**
- * How far two greedy answers are apart: the largest difference of a log-probability over the positions that both reached by the
- * same tokens. Where they part, the distance between the two tokens as the first answer saw them, and nothing is compared after.
+ * @param own index of the arm that was asked
+ * @param references the same prompt's answer of each arm alone
+ * @returns null when the answer is the arm's own; else by how much it differs, and the arm that it is nearer to, if there is one
  */
-export function deviation(alone: readonly Position[], mixed: readonly Position[]): number {
-  let largest = 0;
-  for (const [index, before] of alone.entries()) {
-    const after = mixed[index];
-    if (after === undefined) return Infinity;
-    for (const [token, logprob] of before.logprobs) {
-      const other = after.logprobs.get(token);
-      if (other !== undefined) largest = Math.max(largest, Math.abs(logprob - other));
-    }
-    if (after.token === before.token) continue;
-    // Not among the likeliest before: no near-tie explains it.
-    const chosen = before.logprobs.get(before.token) ?? 0;
-    return Math.max(largest, chosen - (before.logprobs.get(after.token) ?? -Infinity));
+export function judge(own: number, references: readonly (readonly Position[])[], answer: readonly Position[]): { by: number; like?: number } | null {
+  const reference = references[own] ?? [];
+  const { largest, mean } = distance(reference, answer);
+  let like: number | undefined;
+  let nearest = mean;
+  for (const [arm, other] of references.entries()) {
+    if (arm === own || distance(reference, other).mean <= CLEARLY_APART) continue;
+    const toOther = distance(other, answer).mean;
+    if (toOther >= nearest) continue;
+    nearest = toOther;
+    like = arm;
   }
-  return largest;
+  if (like !== undefined) return { by: largest, like };
+  return largest > TOLERANCE ? { by: largest } : null;
+}
+
+/**
+ * How far two greedy answers to one prompt are apart, over the positions up to and with the first where their tokens part: the
+ * largest and the mean difference of a log-probability. A token that only one answer lists counts with the least difference that
+ * the other's list allows. Where the tokens part, so does the distance between the two as the first answer saw them.
+ */
+export function distance(before: readonly Position[], after: readonly Position[]): { largest: number; mean: number } {
+  let largest = 0;
+  let sum = 0;
+  let count = 0;
+  for (const [index, one] of before.entries()) {
+    const other = after[index];
+    if (other === undefined) return { largest: Infinity, mean: Infinity };
+    const leastOfOne = Math.min(...one.logprobs.values());
+    const leastOfOther = Math.min(...other.logprobs.values());
+    for (const token of new Set([...one.logprobs.keys(), ...other.logprobs.keys()])) {
+      const [a, b] = [one.logprobs.get(token), other.logprobs.get(token)];
+      const difference = a === undefined ? Math.max(0, (b ?? 0) - leastOfOne) : b === undefined ? Math.max(0, a - leastOfOther) : Math.abs(a - b);
+      largest = Math.max(largest, difference);
+      sum += difference;
+      count += 1;
+    }
+    if (one.token === other.token) continue;
+    const chosen = one.logprobs.get(one.token) ?? 0;
+    largest = Math.max(largest, chosen - (one.logprobs.get(other.token) ?? leastOfOne));
+    break;
+  }
+  return { largest, mean: count === 0 ? Infinity : sum / count };
 }
 
 async function positions(arm: Digest | null, prompt: string, ask: Ask): Promise<Position[]> {

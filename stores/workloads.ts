@@ -52,7 +52,7 @@ function mistakesOf(document: Document, counter: LineCounter): { workload: Workl
 
 /**
  * Reads and checks one workload file.
- * @throws WORKLOAD_INVALID listing all mistakes as `file:line:column message`; NOT_FOUND when there is no such file.
+ * @throws WORKLOAD_INVALID listing all mistakes as `file:line:column message`, or that the file cannot be read.
  */
 export async function readWorkload(file: string): Promise<LoadedWorkload> {
   const path = resolve(file);
@@ -61,7 +61,7 @@ export async function readWorkload(file: string): Promise<LoadedWorkload> {
   try {
     text = await readFile(path, 'utf8');
   } catch {
-    throw new RatchetError('NOT_FOUND', `workload file ${shown} cannot be read`);
+    throw new RatchetError('WORKLOAD_INVALID', `${shown} cannot be read: is the path right? RATCHET_WORKLOADS names the files`);
   }
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });

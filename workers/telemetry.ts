@@ -5,6 +5,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { NodeSDK, resources, tracing } from '@opentelemetry/sdk-node';
 import { pino, type Logger } from 'pino';
+import { RatchetError } from '../core/errors.ts';
 import { homePaths, type Config } from './config.ts';
 
 type ReadableSpan = tracing.ReadableSpan;
@@ -34,7 +35,11 @@ class FileSpanExporter implements tracing.SpanExporter {
   constructor(path: string, service: string) {
     this.#path = path;
     this.#service = service;
-    mkdirSync(dirname(path), { recursive: true });
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+    } catch (error) {
+      throw new RatchetError('CONFIG_INVALID', `RATCHET_HOME: the folder ${dirname(path)} cannot be made`, { cause: error });
+    }
   }
   export(spans: ReadableSpan[], done: (result: { code: number; error?: Error }) => void): void {
     try {

@@ -30,15 +30,15 @@ async function caseByPrefix(store: MetadataStore, workload: string, prefix: stri
  * Keeps a truth for a case. Only cases chosen for labelling count in the gate; others are refused, since
  * a truth that someone picked after seeing answers would bias the verdict.
  */
-export async function setTruth(context: Context, workload: string, row: CaseRow, truth: string, author: string): Promise<void> {
+export async function setTruth(context: Context, { workload }: Pick<LoadedWorkload, 'workload'>, row: CaseRow, truth: string, author: string): Promise<void> {
   if (!row.label) throw new RatchetError('REQUEST_INVALID', `case ${short(row.caseDigest)} was not chosen for labelling; \`ratchet label next\` shows one that was`);
   if (row.retiredBy) throw new RatchetError('REQUEST_INVALID', `case ${short(row.caseDigest)} was used by a verdict already`);
   let text = truth.trim();
-  if (row.case.outputSchema) {
+  if (workload.detectors.expect === 'json') {
     try {
       text = canonicalJson(JSON.parse(text));
     } catch {
-      throw new RatchetError('REQUEST_INVALID', `the truth for ${workload} must be JSON`);
+      throw new RatchetError('REQUEST_INVALID', `the truth for ${workload.name} must be JSON`);
     }
   }
   const store = await context.store();
@@ -70,7 +70,7 @@ export async function importTruths(context: Context, loaded: LoadedWorkload, tru
     const interaction = interactions.get(row.case.interactionDigest);
     const truth = interaction && byRef.get(key(interaction));
     if (truth === undefined) continue;
-    await setTruth(context, name, row, truth, author);
+    await setTruth(context, loaded, row, truth, author);
     labelled += 1;
   }
   return { labelled, waiting: open.length - labelled };
@@ -124,9 +124,9 @@ export function addLabel(program: Command): void {
       action<[string, { workload?: string; truth?: string; file?: string; author?: string }]>(async (context, id, options) => {
         if ((options.truth === undefined) === (options.file === undefined)) throw new RatchetError('REQUEST_INVALID', 'give either --truth or --file');
         const truth = options.truth ?? (await readFile(options.file === '-' ? '/dev/stdin' : (options.file ?? ''), 'utf8'));
-        const { workload } = await context.workload(options.workload);
-        const row = await caseByPrefix(await context.store(), workload.name, id);
-        await setTruth(context, workload.name, row, truth, options.author ?? context.config.actor);
+        const loaded = await context.workload(options.workload);
+        const row = await caseByPrefix(await context.store(), loaded.workload.name, id);
+        await setTruth(context, loaded, row, truth, options.author ?? context.config.actor);
         context.out.result({ caseDigest: row.caseDigest, labelled: true }, () => `truth kept for case ${short(row.caseDigest)}`);
       }),
     );

@@ -34,7 +34,7 @@ const ZERO_WIDTH = /[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]/g;
 /** Lower-case, NFKC, no invisible characters; everything but letters, digits and underscores is one space. */
 function normalised(text: string): string {
   let flat = text;
-  // eslint-disable-next-line no-control-regex -- plain ASCII, the common case, needs no Unicode work
+  // Plain ASCII, the common case, needs no Unicode work.
   if (/[^\x00-\x7f]/.test(text)) flat = text.normalize('NFKC').replace(ZERO_WIDTH, '');
   return flat.toLowerCase().replace(/[^\p{L}\p{N}_\p{Extended_Pictographic}]+/gu, ' ').trim();
 }

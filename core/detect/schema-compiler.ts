@@ -61,7 +61,7 @@ const DRAFTS = {
   '2020-12': () => new Ajv2020(OPTIONS),
   '2019-09': () => new Ajv2019(OPTIONS),
   'draft-07': () => new Ajv(OPTIONS),
-  'draft-04': () => new Ajv04(OPTIONS) as unknown as Ajv,
+  'draft-04': () => new Ajv04(OPTIONS),
 } as const;
 type Draft = keyof typeof DRAFTS;
 
@@ -75,6 +75,8 @@ const OPTIONS: Options = {
   // Two customers' schemas may carry one $id.
   addUsedSchema: false,
   validateFormats: true,
+  // Else every object has a "toString".
+  ownProperties: true,
   code: { regExp },
 };
 
@@ -87,7 +89,7 @@ function engineFor(draft: Draft, allErrors: boolean): Ajv {
     engine = DRAFTS[draft]();
     engine.opts.allErrors = allErrors;
     addFormats(engine);
-    for (const [format, definition] of Object.entries(engine.formats)) engine.formats[format] = bounded(definition as FormatDefinition);
+    for (const [format, definition] of Object.entries(engine.formats)) engine.formats[format] = bounded(definition);
     // ajv compares every pair of objects.
     engine.removeKeyword('uniqueItems');
     engine.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: (wanted: boolean, items: unknown[]) => !wanted || new Set(items.map((item) => canonicalize(item))).size === items.length });

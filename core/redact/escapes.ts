@@ -7,7 +7,7 @@ export interface Unescaped {
 }
 
 /** A run of backslashes counts as one escape, so that JSON inside a JSON string is seen through as well. */
-const ESCAPE = /\\+(?:u([0-9a-fA-F]{4})|(["/bfnrt]))/g;
+const ESCAPE = /(?<!\\)\\+(?:u([0-9a-fA-F]{4})|(["/bfnrt]))/g;
 const CONTROL: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
 /** Also right for text that is no JSON: a replaced stretch is always a whole number of escapes. */

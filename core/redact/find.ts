@@ -54,8 +54,8 @@ const IPV6 = /(?<![\w:.])(?:[0-9a-fA-F]{1,4}:|:(?=:)){1,7}(?::|[0-9a-fA-F]{1,4}|
 const PHONE_END = '(?:\\s?(?:x|ext\\.?|extension)\\s?\\d{1,6})?(?![\\w]|[.-]\\d|%|°)';
 const SEPARATOR = '[ .\\/-]?';
 const PHONES: readonly RegExp[] = [
-  // International: +49 (0)151 234 56 78, 0049 …
-  new RegExp(`(?<![\\w+.-])(?:\\+|00(?=[1-9]))${SEPARATOR}\\d{1,3}${SEPARATOR}(?:\\(\\d{1,5}\\)${SEPARATOR})?(?:\\d{1,12}${SEPARATOR}){0,6}\\d{2,12}${PHONE_END}`, 'gi'),
+  // International: +49 (0)151 234 56 78, 0049 … Groups are parted by at least one character: a run of digits is read one way only.
+  new RegExp(`(?<![\\w+.-])(?:\\+|00(?=[1-9]))${SEPARATOR}\\d{1,15}(?:${SEPARATOR}\\(\\d{1,5}\\)${SEPARATOR}\\d{1,12}|(?:[ ./-]| [/-] )\\d{1,12}){0,7}${PHONE_END}`, 'gi'),
   // North America: (415) 555-2671, 415-555-2671, 1.415.555.2671
   new RegExp(`(?<![\\w+.-])(?:1[ .-]?)?(?:\\([2-9]\\d{2}\\)[ .-]?|[2-9]\\d{2}([ .-]))[2-9]\\d{2}[ .-]\\d{4}${PHONE_END}`, 'gi'),
   // National with a trunk zero or an area code in parentheses: (020) 7946 0958, 030/123 45 67, 0151-23456789
@@ -92,10 +92,11 @@ export function findSpans(text: string): Span[] {
   if (text.includes('-----BEGIN')) {
     for (const found of text.matchAll(KEY_BLOCK)) {
       const body = found.index + found[0].length;
-      const rest = text.slice(body, body + MAX_KEY_BLOCK);
-      const closed = /-----END [A-Z0-9 ]{1,60}-----/.exec(rest);
+      const dashes = text.indexOf('-----', body);
+      const isClosed = text.startsWith('-----END', dashes) && dashes - body <= MAX_KEY_BLOCK;
       // Cut off: as far as it looks like a key.
-      const length = closed ? closed.index + closed[0].length : (/^[A-Za-z0-9+/=\s]*/.exec(rest)?.[0].trimEnd().length ?? 0);
+      const looksLikeKey = (): number => /^[A-Za-z0-9+/=\s]*/.exec(text.slice(body, dashes < 0 ? body + MAX_KEY_BLOCK : dashes))?.[0].trimEnd().length ?? 0;
+      const length = isClosed ? dashes - body + (/^-----END [A-Z0-9 ]{1,60}-----/.exec(text.slice(dashes, dashes + 80))?.[0].length ?? 0) : looksLikeKey();
       claim('private_key', found.index, body + length);
     }
   }

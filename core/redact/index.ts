@@ -16,12 +16,33 @@ export interface Redactor {
   redactInteraction(interaction: Interaction): { interaction: Interaction; replaced: number };
 }
 
-/** What was replaced so far in one interaction, as it stood in the text. */
-type Replacements = Map<string, string>;
+/** What one text or one interaction has shown so far. */
+interface Session {
+  replaced: number;
+  /** Surrogates by kind and value. */
+  surrogates: Map<string, string>;
+  /** Values as they stood in the text, looked for again where no word gives them away. */
+  known: Map<string, string>;
+}
+
+const newSession = (): Session => ({ replaced: 0, surrogates: new Map(), known: new Map() });
+
+/** Passes over one text: where numbers touch, one may only be seen once its neighbour is a surrogate. */
+const MAX_PASSES = 4;
 
 /** @param tenantKey the same key gives the same surrogate for the same value; another key gives another one */
 export function createRedactor(tenantKey: string): Redactor {
-  const redact = (written: string, found: Replacements, seen: { replaced: number }): string => {
+  const redact = (written: string, session: Session): string => {
+    let result = written;
+    for (let pass = 0; pass < MAX_PASSES; pass += 1) {
+      const before = result;
+      result = redactOnce(before, session);
+      if (result === before) break;
+    }
+    return result;
+  };
+
+  const redactOnce = (written: string, session: Session): string => {
     const { text, offsets } = unescaped(written);
     const spans = findSpans(text);
     if (spans.length === 0) return written;
@@ -29,10 +50,12 @@ export function createRedactor(tenantKey: string): Redactor {
     let from = 0;
     for (const { kind, start, end, prefix } of spans) {
       const value = text.slice(start, end);
-      const surrogate = surrogateFor(tenantKey, kind, value, prefix);
+      const name = `${kind} ${value}`;
+      let surrogate = session.surrogates.get(name);
+      if (surrogate === undefined) session.surrogates.set(name, (surrogate = surrogateFor(tenantKey, kind, value, prefix)));
       if (surrogate === value) continue;
-      remember(found, kind, value, surrogate);
-      seen.replaced += 1;
+      remember(session.known, kind, value, surrogate);
+      session.replaced += 1;
       const writtenStart = offsets ? (offsets[start] as number) : start;
       const writtenEnd = offsets ? (offsets[end] as number) : end;
       result += written.slice(from, writtenStart) + rewritten(written, offsets, start, value, surrogate);
@@ -42,17 +65,14 @@ export function createRedactor(tenantKey: string): Redactor {
   };
 
   return {
-    redactText: (text) => redact(text, new Map(), { replaced: 0 }),
+    redactText: (text) => redact(text, newSession()),
 
     redactInteraction(interaction) {
-      const found: Replacements = new Map();
-      const seen = { replaced: 0 };
-      let redacted = mapTexts(interaction, (text) => redact(text, found, seen));
+      const session = newSession();
+      const once = mapTexts(interaction, (text) => redact(text, session));
       // A number that only the words around it gave away in one place stands without them in another.
-      if (found.size > 0) {
-        redacted = mapTexts(redacted, (text) => replaceKnown(text, found, seen));
-      }
-      return { interaction: redacted, replaced: seen.replaced };
+      const redacted = session.known.size > 0 ? mapTexts(once, (text) => replaceKnown(text, session)) : once;
+      return { interaction: redacted, replaced: session.replaced };
     },
   };
 }
@@ -70,19 +90,19 @@ const NUMBERS: ReadonlySet<Kind> = new Set(['card', 'iban', 'phone', 'ssn']);
 const MAX_KNOWN = 300;
 const compact = (text: string): string => text.replace(/[^A-Za-z0-9]/g, '');
 
-function remember(found: Replacements, kind: Kind, value: string, surrogate: string): void {
-  if (found.size >= MAX_KNOWN) return;
-  found.set(value, surrogate);
-  if (NUMBERS.has(kind)) found.set(compact(value), compact(surrogate));
+function remember(known: Map<string, string>, kind: Kind, value: string, surrogate: string): void {
+  if (known.size >= MAX_KNOWN) return;
+  known.set(value, surrogate);
+  if (NUMBERS.has(kind)) known.set(compact(value), compact(surrogate));
 }
 
-function replaceKnown(text: string, found: Replacements, seen: { replaced: number }): string {
+function replaceKnown(text: string, session: Session): string {
   let result = text;
-  for (const [value, surrogate] of found) {
+  for (const [value, surrogate] of session.known) {
     if (value.length < 7 || !result.includes(value)) continue;
     const whole = new RegExp(`(?<![\\p{L}\\p{N}])${value.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'gu');
     result = result.replace(whole, () => {
-      seen.replaced += 1;
+      session.replaced += 1;
       return surrogate;
     });
   }
@@ -92,11 +112,12 @@ function replaceKnown(text: string, found: Replacements, seen: { replaced: numbe
 type MapText = (text: string) => string;
 
 function mapTexts(interaction: Interaction, map: MapText): Interaction {
-  const { answer, messages } = interaction;
+  const { messages, answer } = interaction;
+  const { toolCalls, ...said } = answer;
   return {
     ...interaction,
     messages: messages.map((message) => mapMessage(message, map)),
-    answer: { ...mapFields(answer, map), ...(answer.toolCalls ? { toolCalls: answer.toolCalls.map((call) => mapCall(call, map)) } : {}) },
+    answer: { ...mapFields(said, map), ...(toolCalls === undefined ? {} : { toolCalls: toolCalls.map((call) => mapCall(call, map)) }) },
   };
 }
 

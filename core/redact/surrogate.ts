@@ -154,6 +154,7 @@ function phone(key: string, text: string): string {
     // Which digits may stand here must follow from the surrogate as it does from the value.
     const isAmericanGroup = american >= 0 && (place === american || place === american + 3);
     if (place < kept || (startsGroup && character < '2')) template.push(character);
+    else if (place === 1 && digits.startsWith('0')) template.push('123456789');
     else if (startsGroup || isAmericanGroup) template.push(character < '2' ? '01' : '23456789');
     else template.push(DIGITS);
     startsGroup = false;

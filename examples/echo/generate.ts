@@ -15,11 +15,11 @@ export interface EchoOptions {
 }
 
 const CODE_WORDS = [
-  'amber', 'anchor', 'apple', 'arrow', 'bamboo', 'basket', 'beacon', 'bridge', 'butter', 'candle', 'canyon', 'castle', 'cedar', 'cherry',
-  'cloud', 'copper', 'coral', 'cotton', 'desert', 'dragon', 'eagle', 'ember', 'falcon', 'feather', 'forest', 'garden', 'ginger', 'glass',
+  'amber', 'anchor', 'apple', 'arrow', 'bamboo', 'basket', 'beacon', 'brick', 'butter', 'candle', 'canyon', 'castle', 'cedar', 'cherry',
+  'cloud', 'copper', 'coral', 'cotton', 'desert', 'dragon', 'eagle', 'ember', 'falcon', 'feather', 'forest', 'gravel', 'ginger', 'glass',
   'hammer', 'harbor', 'hazel', 'honey', 'island', 'ivory', 'jungle', 'ladder', 'lemon', 'lion', 'maple', 'marble', 'meadow', 'mirror',
   'moon', 'mountain', 'ocean', 'olive', 'orange', 'paper', 'pearl', 'pepper', 'planet', 'pocket', 'rabbit', 'river', 'rocket', 'saddle',
-  'silver', 'spider', 'spring', 'stone', 'summer', 'sunset', 'thunder', 'tiger', 'tulip', 'velvet', 'violet', 'walnut', 'window', 'winter',
+  'silver', 'spider', 'spring', 'stone', 'summer', 'sunset', 'thunder', 'tiger', 'tulip', 'velvet', 'violet', 'walnut', 'willow', 'winter',
 ] as const;
 
 /** Who speaks and where: every opening goes with every closing, so that messages differ in words. */

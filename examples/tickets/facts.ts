@@ -52,7 +52,8 @@ export interface Facts {
 export interface Answer {
   customer: { name: string; reply: 'email' | 'phone' };
   order: string | null;
-  items: { code: string; count: number }[];
+  /** Count and product code: "2x KT-204". */
+  items: string[];
   route: { topic: Topic; priority: Priority; queue: string; hours: number };
   actions: Action[];
 }
@@ -79,7 +80,7 @@ export function truthOf(facts: Facts): Answer {
   return {
     customer: { name: `${facts.first} ${facts.last}`, reply: facts.wantsCall ? 'phone' : 'email' },
     order: facts.order === null ? null : `NH-${facts.order}`,
-    items: facts.items.map(({ line, number, count }) => ({ code: `${line}-${number}`, count })),
+    items: facts.items.map(({ line, number, count }) => `${count}x ${line}-${number}`),
     route: {
       topic: facts.topic,
       priority,

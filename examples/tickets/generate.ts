@@ -26,10 +26,10 @@ export interface GenerateOptions {
   startId?: number;
 }
 
-export const PRODUCTION_SEED = 'production-1';
+export const PRODUCTION_SEED = 'demo';
 /** For trying prompts: no ticket of this seed is ever measured. */
 export const DEV_SEED = 'dev-1';
-export const TEST_SEED = 'test-1';
+export const TEST_SEED = 'fresh';
 
 export function generateTickets(options: GenerateOptions): Ticket[] {
   const { seed, count, families = 'seen', injectedShare = 0.1, startId = 1 } = options;

@@ -37,6 +37,7 @@ from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, TrainerCallback
+from transformers.utils.logging import disable_progress_bar
 from trl import SFTConfig, SFTTrainer
 
 from ratchet_gpu.errors import RatchetError, safe_trace
@@ -182,7 +183,8 @@ class AdapterTrainer(SFTTrainer):
     def follow(self, plan: Plan, warmup_ratio: float) -> None:
         self.plan = plan
         self.args.max_steps = plan.steps
-        self.args.warmup_steps = math.ceil(warmup_ratio * plan.steps)
+        # Rounded down: the first warm-up step has a rate of 0, which a run of 20 steps cannot spare.
+        self.args.warmup_steps = math.floor(warmup_ratio * plan.steps)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return self.plan.order
@@ -323,6 +325,7 @@ def main(arguments: list[str]) -> int:
     # Libraries quote examples in warnings; the log must not hold any.
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
+    disable_progress_bar()
     disable_progress_bars()
     run = RunDirectory(options.run_dir)
     try:

@@ -51,6 +51,6 @@ def examples(count, seed=1):
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_examples():
     return examples

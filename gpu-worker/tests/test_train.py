@@ -32,12 +32,12 @@ def tiny():
     )
 
 
-@pytest.fixture
-def trainer(base_model, make_examples, tmp_path):
+@pytest.fixture(scope="module")
+def trainer(base_model, make_examples, tmp_path_factory):
     return train.AdapterTrainer(
         model=tiny(),
         args=SFTConfig(
-            output_dir=str(tmp_path),
+            output_dir=str(tmp_path_factory.mktemp("trainer")),
             per_device_train_batch_size=3,
             use_cpu=True,
             bf16=False,

@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -35,20 +36,27 @@ def say(**fields: object) -> None:
         os.write(sys.stdout.fileno(), f"{json.dumps(fields)}\n".encode())
 
 
-def descendants() -> list[int]:
-    """Every living process under this one, read from /proc (zombies left out)."""
-    children: dict[int, list[int]] = {}
+def processes() -> Iterator[tuple[int, int, int]]:
+    """Pid, parent and session of every living process, read from /proc (zombies left out)."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             # The command name stands in parentheses and may hold anything, so count from its end.
-            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            state, parent, _group, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
         except (OSError, ValueError):
             continue
         if state not in "ZX":
-            children.setdefault(int(parent), []).append(int(entry.name))
-    found = []
+            yield int(entry.name), int(parent), int(session)
+
+
+def descendants(watchdog: int) -> list[int]:
+    """Every living process under this one but the watchdog."""
+    children: dict[int, list[int]] = {}
+    for pid, parent, _session in processes():
+        if pid != watchdog:
+            children.setdefault(parent, []).append(pid)
+    found: list[int] = []
     queue = [os.getpid()]
     while queue:
         below = children.get(queue.pop(), [])
@@ -57,8 +65,8 @@ def descendants() -> list[int]:
     return found
 
 
-def kill_all(which: signal.Signals) -> None:
-    for pid in descendants():
+def kill_all(pids: list[int], which: signal.Signals) -> None:
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, which)
 
@@ -109,6 +117,31 @@ def start(command: list[str], output: int) -> subprocess.Popen[bytes]:
     )
 
 
+def start_watchdog(server: int) -> tuple[int, int]:
+    """A copy of this process that ends the server's session should somebody kill this process with SIGKILL.
+
+    Returns its pid, and the pipe that tells it, by being closed, that this process is gone.
+    """
+    alive_read, alive_write = os.pipe2(os.O_CLOEXEC)
+    watchdog = os.fork()
+    if watchdog != 0:
+        os.close(alive_read)
+        return watchdog, alive_write
+    try:
+        os.setsid()
+        for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(ignored, signal.SIG_IGN)
+        # Nobody shall wait for the ends of these because of the watchdog.
+        for inherited in (alive_write, sys.stdin.fileno(), sys.stdout.fileno()):
+            os.close(inherited)
+        os.read(alive_read, 1)  # never written to: it returns when the other end closes
+        while left := [pid for pid, _parent, session in processes() if session == server]:
+            kill_all(left, signal.SIGKILL)
+            time.sleep(0.05)
+    finally:
+        os._exit(0)
+
+
 def supervise(command: list[str], log: Log, grace_s: float) -> int:
     LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -130,12 +163,13 @@ def supervise(command: list[str], log: Log, grace_s: float) -> int:
         say(failed=f"{command[0]}: {error.strerror}")
         return 127
     os.close(output_write)
+    watchdog, alive = start_watchdog(server.pid)
     say(pid=server.pid)
 
     status: int | None = None
     kill_at: float | None = None
     sources = [sys.stdin.fileno(), wake_read, output_read]
-    while status is None or descendants():
+    while status is None or descendants(watchdog):
         timeout = None if kill_at is None else max(0.05, kill_at - time.monotonic())
         readable, _, _ = select.select(sources, [], [], timeout)
         if output_read in readable:
@@ -156,10 +190,13 @@ def supervise(command: list[str], log: Log, grace_s: float) -> int:
             if status is None:
                 os.kill(server.pid, signal.SIGTERM)
             else:
-                kill_all(signal.SIGTERM)
+                kill_all(descendants(watchdog), signal.SIGTERM)
         if kill_at is not None and time.monotonic() >= kill_at:
-            kill_all(signal.SIGKILL)
+            kill_all(descendants(watchdog), signal.SIGKILL)
             kill_at = time.monotonic() + 0.2
+    os.close(alive)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(watchdog, 0)
     reap()  # so that no zombie of ours answers to a signal when the parent looks
     while output_read in sources and select.select([output_read], [], [], 0)[0]:
         chunk = os.read(output_read, 65536)

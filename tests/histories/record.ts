@@ -1,5 +1,6 @@
 // Records the histories that tests/replay replays: `node tests/histories/record.ts`. Run it when a workflow gets a new shape on purpose.
 import { writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { approve } from '../../workflows/promotion.ts';
 import { startWorld } from '../support/pipeline.ts';
@@ -8,7 +9,7 @@ const world = await startWorld();
 
 /** Without what names the machine that recorded it. */
 async function keep(name: string, workflowId: string): Promise<void> {
-  const history = JSON.parse(await world.historyJson(workflowId), (key, value: unknown) => (key === 'identity' ? 'recorder' : value)) as unknown;
+  const history = JSON.parse(await world.historyJson(workflowId), (_key, value: unknown) => (typeof value === 'string' ? value.replaceAll(`${process.pid}@${hostname()}`, 'recorder') : value)) as unknown;
   writeFileSync(join(import.meta.dirname, `${name}.json`), `${JSON.stringify(history, null, 1)}\n`);
   console.log(`${name}.json: ${workflowId}`);
 }

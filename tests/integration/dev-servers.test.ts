@@ -76,17 +76,24 @@ describe('Kafka', () => {
 describe('a supervised process', () => {
   it('ends with its grandchildren on stop, also when they ignore SIGTERM', async () => {
     const server = await startShell('trap "" TERM; sleep 300 & sh -c \'trap "" TERM; sleep 301; sleep 302\' & wait; wait');
-    const tree = await treeOf(server.supervisorPid, 4);
+    const tree = await treeOf(server.supervisorPid, 6);
     await server.stop();
     expect(tree.filter(isAlive)).toEqual([]);
   });
 
   it('takes what it leaves behind with it when it is killed', async () => {
-    const server = await startShell('setsid sleep 300 & sleep 301');
-    const tree = await treeOf(server.supervisorPid, 4);
+    const server = await startShell('setsid sleep 300 & sleep 301; true');
+    const tree = await treeOf(server.supervisorPid, 5);
     process.kill(server.pid, 'SIGKILL');
     expect(await server.exited).toEqual({ code: null, signal: 'SIGKILL' });
     expect(tree.filter(isAlive)).toEqual([]);
+  });
+
+  it('dies when its supervisor is killed, with all it started', async () => {
+    const server = await startShell('sleep 300 & sh -c "sleep 301; true"');
+    const tree = await treeOf(server.supervisorPid, 6);
+    process.kill(server.supervisorPid, 'SIGKILL');
+    await expect.poll(() => tree.filter(isAlive), { timeout: 5_000 }).toEqual([]);
   });
 
   it('dies when the process that started it is killed', async () => {
@@ -111,9 +118,9 @@ describe('a supervised process', () => {
     } finally {
       parent.kill('SIGKILL');
     }
-    // Three supervisors with their servers, and what the shell runs.
-    expect(tree.length).toBeGreaterThanOrEqual(7);
-    await expect.poll(() => tree.filter(isAlive), { timeout: 20_000 }).toEqual([]);
+    // Three supervisors with their watchdogs and servers, and what the shell runs.
+    expect(tree.length).toBeGreaterThanOrEqual(10);
+    await expect.poll(() => tree.filter(isAlive), { timeout: 40_000 }).toEqual([]);
   });
 
   it('says why it did not start', async () => {

@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rollbackChannel } from '../../activities/rollback.ts';
 import type { Digest } from '../../core/contracts/index.ts';
 import { traceDown, nodesOf } from '../../core/lineage/trace.ts';
+import { pythonBin } from '../../infra/dev/paths.ts';
+import { startProcess } from '../../infra/dev/process.ts';
 import { approve, reject, state, type ApprovalUpdate } from '../../workflows/promotion.ts';
 import { homePaths } from '../../workers/config.ts';
 import { scheduledSteps, startWorld, type World } from '../support/pipeline.ts';
@@ -38,6 +40,23 @@ async function refusal(update: Promise<unknown>): Promise<string | null | undefi
   return (error.cause as { type?: string } | undefined)?.type;
 }
 
+interface Span {
+  traceId: string;
+  spanId: string;
+  parentSpanId: string | null;
+  name: string;
+  service: string;
+  links: unknown[];
+  attributes: Record<string, unknown>;
+}
+
+/** All spans of the trace in which the night ran its step `claimRun`. */
+function traceOf(workflowId: string): Span[] {
+  const spans = readFileSync(homePaths(world.home).traces, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Span);
+  const first = spans.find((span) => span.name === 'RunActivity:claimRun' && span.attributes['temporalWorkflowId'] === workflowId);
+  return spans.filter((span) => span.traceId === first?.traceId);
+}
+
 const liveOf = async (workload: string) => (await world.store.channel(`${workload}/production`)) ?? { generation: -1, live: null };
 
 describe('a night', () => {
@@ -55,15 +74,10 @@ describe('a night', () => {
     expect(world.targetOf('promoted').questions()).toHaveLength(2 * CASES + REPEATED + 1);
     expect((await world.store.cases('promoted')).filter((row) => row.retiredBy === run.verdictDigest)).toHaveLength(CASES);
 
-    const trace = (): { name: string; links: unknown[] }[] => {
-      const spans = readFileSync(homePaths(world.home).traces, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { traceId: string; name: string; links: unknown[]; attributes: Record<string, unknown> });
-      const root = spans.find((span) => span.name === 'RunActivity:curateDataset' && span.attributes['temporalWorkflowId'] === handle.workflowId);
-      return spans.filter((span) => span.traceId === root?.traceId);
-    };
     // Spans are written in batches.
     const names = ['RunActivity:claimRun', 'StartActivity:trainAdapter', 'StartChildWorkflow:promotion', 'RunActivity:promote', 'RunWorkflow:promotion', 'RunWorkflow:nightlyRetrain'];
-    await expect.poll(() => trace().map((span) => span.name), { timeout: 10_000 }).toEqual(expect.arrayContaining(names));
-    expect(trace().find((span) => span.name === 'RunActivity:curateDataset')?.links.length).toBeGreaterThan(0);
+    await expect.poll(() => traceOf(handle.workflowId).map((span) => span.name), { timeout: 10_000 }).toEqual(expect.arrayContaining(names));
+    expect(traceOf(handle.workflowId).find((span) => span.name === 'RunActivity:curateDataset')?.links.length).toBeGreaterThan(0);
   });
 
   test('is found in Temporal by what it made', async () => {
@@ -143,6 +157,27 @@ describe('a night', () => {
     await expect(handle.result()).rejects.toThrow();
     expect(await world.store.run(handle.workflowId)).toMatchObject({ status: 'cancelled' });
     expect(engine.loaded()).toEqual([]);
+  });
+});
+
+describe('the real GPU worker', () => {
+  test('hangs its spans under the night\'s, and its error codes end the night as its own', async () => {
+    const env = { RATCHET_HOME: world.home, RATCHET_MODELS: join(world.dir, 'no-models'), TEMPORAL_ADDRESS: world.temporal.address, TEMPORAL_GPU_TASK_QUEUE: 'python-gpu' };
+    const worker = await startProcess({ name: 'gpu', command: pythonBin, args: ['-m', 'ratchet_gpu.worker'], env, logDir: join(world.dir, 'logs') });
+    try {
+      await world.addWorkload('python', { gpuTaskQueue: 'python-gpu' });
+      const { handle, run } = await world.night('python');
+      expect(run).toMatchObject({ status: 'failed' });
+      expect(run.reason).toMatch(/^BASE_MODEL_MISSING: /);
+      const parentOfPython = (): Span | undefined => {
+        const spans = traceOf(handle.workflowId);
+        const python = spans.find((span) => span.name === 'RunActivity:trainAdapter' && /gpu/.test(span.service));
+        return spans.find((span) => span.spanId === python?.parentSpanId);
+      };
+      await expect.poll(parentOfPython, { timeout: 10_000 }).toMatchObject({ name: 'StartActivity:trainAdapter', service: 'flow-test' });
+    } finally {
+      await worker.stop();
+    }
   });
 });
 

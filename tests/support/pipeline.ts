@@ -54,8 +54,8 @@ export async function startWorld(options: { worker?: boolean } = {}) {
     targets.set(workload, known);
     return known;
   };
-  const stepsOf = (workload: string) =>
-    createActivities({ store, blobs, workloads, home, logger, target: targetOf(workload), clock: () => new Date(), gpu: { taskQueue: 'flow-gpu' } });
+  const stepsOf = (workload: string, gpuTaskQueue = 'flow-gpu') =>
+    createActivities({ store, blobs, workloads, home, logger, target: targetOf(workload), clock: () => new Date(), gpu: { taskQueue: gpuTaskQueue } });
 
   const world = {
     dir,
@@ -70,14 +70,14 @@ export async function startWorld(options: { worker?: boolean } = {}) {
     taskQueueOf: (workload: string): string => `${TASK_QUEUE}-${workload}`,
 
     /** A workload with its schedule, records for one night, and a worker unless the world has none. */
-    async addWorkload(name: string, settings: WorkloadOptions & { corrected?: number; cases?: number } = {}) {
+    async addWorkload(name: string, settings: WorkloadOptions & { corrected?: number; cases?: number; gpuTaskQueue?: string } = {}) {
       const loaded = await writeWorkload(join(dir, 'workloads'), name, settings);
       workloads.set(name, loaded);
       await store.ensureChannel(loaded.workload.channel, new Date().toISOString());
       await seed(store, loaded, { corrected: settings.corrected ?? 8, cases: settings.cases ?? 14 });
       await ensureSchedule(client, loaded.workload, { taskQueue: world.taskQueueOf(name) });
       if (options.worker !== false) {
-        const worker = await createPipelineWorker({ connection: native, namespace: 'default', taskQueue: world.taskQueueOf(name), activities: stepsOf(name), telemetry, workflowBundle });
+        const worker = await createPipelineWorker({ connection: native, namespace: 'default', taskQueue: world.taskQueueOf(name), activities: stepsOf(name, settings.gpuTaskQueue), telemetry, workflowBundle });
         running.push({ worker, done: worker.run() });
       }
       return loaded;

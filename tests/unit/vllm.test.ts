@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Digest } from '../../core/contracts/index.ts';
-import { checkReplica, deviation, type Position } from '../../stores/isolation.ts';
+import { checkReplica, distance, judge, type Position } from '../../stores/isolation.ts';
 import type { ServingTarget } from '../../stores/ports.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
 import { ADAPTER_A, ADAPTER_B, STUB_BASE, startStubEngine, type StubEngine } from '../support/stub-engine.ts';
@@ -90,20 +90,31 @@ describe('chat', () => {
 describe('the isolation check', () => {
   const position = (...logprobs: [string, number][]): Position => ({ token: logprobs[0]?.[0] ?? '', logprobs: new Map(logprobs) });
 
-  test('measures the largest difference while both answers agree', () => {
+  test('measures the differences while both answers agree', () => {
     const alone = [position(['a', -0.1], ['b', -3]), position(['c', -0.5], ['d', -1])];
-    expect(deviation(alone, [position(['a', -0.2], ['b', -3.25]), position(['c', -0.4], ['d', -1.1])])).toBeCloseTo(0.25);
+    const found = distance(alone, [position(['a', -0.2], ['b', -3.25]), position(['c', -0.4], ['d', -1.1])]);
+    expect(found.largest).toBeCloseTo(0.25);
+    expect(found.mean).toBeCloseTo((0.1 + 0.25 + 0.1 + 0.1) / 4);
   });
 
   test('where two tokens nearly tie, parting is their distance and ends the comparison', () => {
     const alone = [position(['c', -0.7], ['d', -0.8]), position(['x', -0.1])];
-    expect(deviation(alone, [position(['d', -0.7], ['c', -0.75]), position(['totally', -9])])).toBeCloseTo(0.1);
+    expect(distance(alone, [position(['d', -0.7], ['c', -0.75]), position(['totally', -9])]).largest).toBeCloseTo(0.1);
   });
 
-  test('parting to a token that was not near is broken', () => {
-    expect(deviation([position(['c', -0.1], ['d', -5])], [position(['d', -0.1], ['c', -6])])).toBeCloseTo(5.9);
-    expect(deviation([position(['c', -0.1])], [position(['z', -0.1])])).toBe(Infinity);
-    expect(deviation([position(['c', -0.1])], [])).toBe(Infinity);
+  test('parting to a token that was not near is far, and an answer cut short is no answer', () => {
+    expect(distance([position(['c', -0.1], ['d', -5])], [position(['d', -0.1], ['c', -6])]).largest).toBeCloseTo(5.9);
+    expect(distance([position(['c', -0.1], ['d', -4])], [position(['z', -0.1], ['y', -4])]).largest).toBeCloseTo(3.9);
+    expect(distance([position(['c', -0.1])], []).largest).toBe(Infinity);
+  });
+
+  test('an answer inside the tolerance is wrong where it is another arm’s', () => {
+    const [base, adapter] = [[position(['a', -0.2], ['b', -1.8])], [position(['a', -0.6], ['b', -1.2])]];
+    expect(judge(0, [base, adapter], [position(['a', -0.25], ['b', -1.7])])).toBeNull();
+    expect(judge(0, [base, adapter], [position(['a', -0.58], ['b', -1.25])])).toMatchObject({ like: 1 });
+    // Arms that this prompt cannot tell apart are not told apart by noise.
+    const twin = [position(['a', -0.3], ['b', -1.7])];
+    expect(judge(0, [base, twin], [position(['a', -0.3], ['b', -1.7])])).toBeNull();
   });
 
   /** An engine of two models, which can give the base an adapter's answer when both are asked at once. */
@@ -124,7 +135,6 @@ describe('the isolation check', () => {
     const error = await checkReplica('http://r', [ADAPTER_A], engine(true)).catch((caught: unknown) => caught as Error);
     expect(error).toMatchObject({ code: 'ISOLATION_BROKEN' });
     expect((error as Error).message).toContain('http://r');
-    expect((error as Error).message).toContain('base');
-    expect((error as Error).message).not.toContain(ADAPTER_A);
+    expect((error as Error).message).toContain(`base answers like ${ADAPTER_A}`);
   });
 });

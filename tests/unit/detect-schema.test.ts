@@ -1,0 +1,158 @@
+// Schema and tool-call verdicts: pointer and keyword of each violation, and schemas that are never the model's fault.
+import { describe, expect, it, test } from 'vitest';
+import { DetectorSettings } from '../../core/contracts/index.ts';
+import { detect } from '../../core/detect/index.ts';
+import { compiledSchema } from '../../core/detect/schema-compiler.ts';
+import { classes, found, inputOf } from './detect-support.ts';
+
+const settings = DetectorSettings.parse({});
+const evidence = (value: unknown, outputSchema: Record<string, unknown>) =>
+  detect(inputOf(JSON.stringify(value), { outputSchema }), settings).flatMap((finding) => finding.evidence.map(({ rule, pointer }) => [finding.class, rule, pointer]));
+
+const ticket = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['order', 'items'],
+  properties: { order: { type: 'string', pattern: '^NH-[0-9]{4}$' }, mail: { type: 'string', format: 'email' }, items: { type: 'array', minItems: 1, uniqueItems: true, items: { type: 'object', properties: { 'a/b~c': { type: 'integer' } } } } },
+};
+
+describe('schema_violation', () => {
+  it('lists every violation by pointer and keyword', () => {
+    expect(evidence({ order: 'NH-1', mail: 'nobody', items: [{ 'a/b~c': 'x' }, {}], 'ex/tra': 1 }, ticket)).toEqual([
+      ['schema_violation', 'additionalProperties', '/ex~1tra'],
+      ['schema_violation', 'pattern', '/order'],
+      ['schema_violation', 'format', '/mail'],
+      ['schema_violation', 'type', '/items/0/a~1b~0c'],
+    ]);
+    expect(evidence({ items: [] }, ticket)).toEqual([
+      ['schema_violation', 'required', '/order'],
+      ['schema_violation', 'minItems', '/items'],
+    ]);
+    expect(evidence({ order: 'NH-1234', items: [{ x: 1, y: 2 }, { y: 2, x: 1 }] }, ticket)).toEqual([['schema_violation', 'uniqueItems', '/items']]);
+    expect(evidence({ order: 'NH-1234', items: [{}] }, ticket)).toEqual([]);
+  });
+
+  it('looks into a fence, and not into what is no JSON', () => {
+    expect(classes(inputOf('```json\n{"items":[1]}\n```', { outputSchema: ticket }))).toEqual(['schema_violation']);
+    expect(classes(inputOf('{"items":[1]', { outputSchema: ticket }))).toEqual(['malformed_json']);
+  });
+
+  test.each([
+    ['2020-12 by default', { prefixItems: [{ type: 'string' }] }],
+    ['2020-12', { $schema: 'https://json-schema.org/draft/2020-12/schema', prefixItems: [{ type: 'string' }] }],
+    ['2019-09', { $schema: 'https://json-schema.org/draft/2019-09/schema', items: [{ type: 'string' }] }],
+    ['draft-07', { $schema: 'http://json-schema.org/draft-07/schema#', items: [{ type: 'string' }] }],
+    ['draft-06', { $schema: 'http://json-schema.org/draft-06/schema#', items: [{ type: 'string' }] }],
+    ['draft-04', { $schema: 'http://json-schema.org/draft-04/schema#', items: [{ type: 'string' }] }],
+    ['references inside', { $id: 'https://acme.example/s', $ref: '#/definitions/a', definitions: { a: { items: { type: 'string' } } } }],
+    ['unknown keywords and formats', { 'x-note': 1, format: 'acme', items: { type: 'string', example: 'x' } }],
+  ])('%s', (_name, schema) => {
+    expect(classes(inputOf('[1]', { outputSchema: schema }))).toEqual(['schema_violation']);
+    expect(classes(inputOf('["x"]', { outputSchema: schema }))).toEqual([]);
+  });
+
+  it('reads draft 4 as draft 4', () => {
+    const schema = { $schema: 'http://json-schema.org/draft-04/schema#', type: 'number', minimum: 1, exclusiveMinimum: true };
+    expect(evidence(1, schema)).toEqual([['schema_violation', 'minimum', '']]);
+  });
+
+  it('tells two schemas with one $id apart', () => {
+    for (const type of ['string', 'number', 'string']) expect(evidence(1, { $id: 'https://acme.example/one', type })).toHaveLength(type === 'string' ? 1 : 0);
+  });
+
+  it('does not change the answer, and ignores what looks like a prototype', () => {
+    expect(evidence(JSON.parse('{"__proto__":1}'), { type: 'object', additionalProperties: false })).toEqual([['schema_violation', 'additionalProperties', '/__proto__']]);
+    expect(evidence({}, { type: 'object', properties: { a: { default: 1 } }, required: ['toString'] })).toEqual([['schema_violation', 'required', '/toString']]);
+  });
+});
+
+describe('schema_invalid', () => {
+  test.each([
+    ['does_not_compile', { type: 'objekt' }],
+    ['does_not_compile', { properties: 1 }],
+    ['does_not_compile', { $ref: '#/nowhere' }],
+    ['async', { $async: true, type: 'object' }],
+    ['does_not_compile', { properties: { a: { $async: true, type: 'object' } }, type: 'object' }],
+    ['remote_ref', { $ref: 'https://acme.example/schema.json' }],
+    ['unknown_draft', { $schema: 'https://acme.example/meta' }],
+    ['pattern_refused', { pattern: '(' }],
+    ['pattern_refused', { pattern: '^(?=(a+)+$)(a+)+$' }],
+    ['pattern_refused', { pattern: '(a{1,500}){1,500}b' }],
+  ])('%s: %j', (problem, schema) => {
+    expect(found(inputOf('"x"', { outputSchema: schema }))).toEqual([`schema_invalid ${problem}`]);
+  });
+
+  it('is not blamed on the model, and says nothing of the schema', () => {
+    const findings = detect(inputOf('{}', { outputSchema: { $ref: 'https://secret.example/x' } }), settings);
+    expect(JSON.stringify(findings)).not.toContain('secret');
+    expect(findings[0]?.class).toBe('schema_invalid');
+  });
+});
+
+describe('customers cannot stall the process', () => {
+  const timed = (outputSchema: Record<string, unknown>, value: unknown): string[] => {
+    const started = performance.now();
+    const result = found(inputOf(JSON.stringify(value), { outputSchema }));
+    expect(performance.now() - started).toBeLessThan(2_000);
+    return result;
+  };
+  it('by patterns', () => {
+    expect(timed({ pattern: '^(a+)+$' }, `${'a'.repeat(5_000)}b`)).toEqual(['schema_violation pattern']);
+    expect(timed({ pattern: '^(a|a)*$' }, `${'a'.repeat(5_000)}b`)).toEqual(['schema_violation pattern']);
+    expect(timed({ pattern: '^(\\w+\\s?)*$' }, `${'word '.repeat(2_000)}!`)).toEqual(['schema_violation pattern']);
+    expect(timed({ pattern: '\\s+$' }, `${' '.repeat(50_000)}x`)).toEqual(['schema_violation pattern']);
+    expect(timed({ pattern: '^.*.*.*.*x$' }, 'a'.repeat(20_000))).toEqual(['schema_violation pattern']);
+    expect(timed({ pattern: '^(?=.*[A-Z])(?=.*\\d).{8,}$' }, 'a'.repeat(100_000))).toEqual(['undetermined too_long']);
+    expect(timed({ patternProperties: { '^(x+)+y$': { type: 'string' } } }, { ['x'.repeat(3_000)]: 1 })).toEqual([]);
+  });
+  it('by large values', () => {
+    expect(timed({ uniqueItems: true }, Array.from({ length: 20_000 }, (_, i) => ({ i })))).toEqual([]);
+    expect(timed({ items: { type: 'string' } }, Array.from({ length: 200_000 }, (_, i) => i))).toEqual(['schema_violation schema']);
+    for (const format of ['email', 'uri', 'date-time', 'hostname', 'uri-template', 'ipv6', 'regex', 'duration', 'iri']) for (const unit of ['a', 'a.', '-', ':', '@a', '%20', '{a}']) timed({ format }, unit.repeat(100_000 / unit.length));
+  });
+  it('by many schemas', () => {
+    for (let i = 0; i < 600; i += 1) compiledSchema({ $id: 'https://acme.example/same', const: i });
+    expect(found(inputOf('1', { outputSchema: { const: 2 } }))).toEqual(['schema_violation const']);
+  });
+});
+
+describe('tool_call_invalid', () => {
+  const tools = [
+    { name: 'find', parameters: { type: 'object', required: ['id'], additionalProperties: false, properties: { id: { type: 'string' } } } },
+    { name: 'now' },
+  ];
+  const call = (name: string, text: string) => inputOf('', { tools, answer: { text: '', toolCalls: [{ name, arguments: text }] } });
+
+  test.each([
+    ['find', '{"id":"x"}', []],
+    ['now', '', []],
+    ['now', '{}', []],
+    ['fnd', '{"id":"x"}', ['tool_call_invalid unknown_tool']],
+    ['find', '{"id":', ['tool_call_invalid arguments_not_json']],
+    ['find', "{'id': 'x'}", ['tool_call_invalid arguments_not_json']],
+    ['find', '["x"]', ['tool_call_invalid arguments_not_object']],
+    ['find', '{"id":1}', ['tool_call_invalid type']],
+    ['find', '', ['tool_call_invalid required']],
+  ])('%s(%s)', (name, text, expected) => {
+    for (const expect_ of ['json', 'text', 'tool_calls'] as const) expect(found(call(name, text), { expect: expect_ })).toEqual(expected);
+  });
+
+  it('points at the call and into its arguments', () => {
+    const [finding] = detect({ ...call('find', '{"id":1,"x":2}') }, settings);
+    expect(finding?.evidence.map((item) => item.pointer)).toEqual(['/toolCalls/0/arguments/x', '/toolCalls/0/arguments/id']);
+  });
+
+  it('is truncated where the token limit cut the last call', () => {
+    expect(found({ ...call('find', '{"id":'), finishReason: 'length' })).toEqual(['truncated finish_reason_length']);
+  });
+
+  it('is undetermined where the record names no tools, and not the model\'s fault where parameters do not compile', () => {
+    expect(found({ ...call('find', '{}'), tools: undefined })).toEqual(['undetermined tools_not_recorded']);
+    expect(found({ ...call('find', '{}'), tools: [{ name: 'find', parameters: { type: 'nonsense' } }] })).toEqual(['schema_invalid does_not_compile']);
+  });
+
+  it('is there when a call was wanted and none came', () => {
+    expect(found('I will look it up.', { expect: 'tool_calls' })).toEqual(['tool_call_invalid no_call']);
+    expect(found("Sorry, I can't do that.", { expect: 'tool_calls' })).toEqual(['refusal refuses']);
+  });
+});
