@@ -85,7 +85,7 @@ export async function resolveId(store: MetadataStore, text: string, kinds?: read
   return first;
 }
 
-export const asDigest = (id: string): Digest => id as Digest;
+export const asDigest = (id: string): Digest => id;
 
 /** The replicas, for commands that put an adapter back. */
 export async function servingTarget(context: Context): Promise<ServingTarget> {

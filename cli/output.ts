@@ -3,9 +3,9 @@
 export interface Output {
   readonly json: boolean;
   /** Prints `value` as JSON, or the text that `render` makes of it. */
-  result<T>(value: T, render: (value: T) => string): void;
+  result: <T>(value: T, render: (value: T) => string) => void;
   /** A line of progress on stderr, so that stdout can be piped. */
-  note(line: string): void;
+  note: (line: string) => void;
 }
 
 export function createOutput(json: boolean): Output {

@@ -45,7 +45,7 @@ const errorTable = (): [string, string][] => [
 
 function configTable(): [string, string][] {
   const rows = Object.entries(settingsShape).map(([name, schema]) => {
-    const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as { default?: unknown; enum?: unknown[] };
+    const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as { default?: string | number | boolean };
     const fallback = name === 'RATCHET_ACTOR' ? 'the value of USER' : json.default === undefined ? '' : `\`${Array.isArray(json.default) ? json.default.join(',') : String(json.default)}\``;
     return `| \`${name}\` | ${fallback} | ${schema.description ?? ''} |`;
   });

@@ -3,6 +3,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { RunRecord, RunRequest } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
+import { reportMarkdown } from '../../activities/report-markdown.ts';
+import type { RunReport } from '../../activities/report.ts';
 import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
 import type { MetadataStore } from '../../stores/ports.ts';
 import { action, positiveInt } from '../action.ts';
@@ -69,7 +71,8 @@ export function addRun(program: Command): void {
         if (!options.report) return context.out.result(record, runFields);
         if (!record.reportDigest) throw new RatchetError('NOT_FOUND', `run ${record.runId} has no report yet`);
         const report = await store.document(record.reportDigest);
-        context.out.result(report?.document, (value) => String((value as { markdown?: unknown }).markdown ?? ''));
+        if (!report) throw new RatchetError('NOT_FOUND', `the report ${record.reportDigest} is not in the store`);
+        context.out.result(report.document as RunReport, reportMarkdown);
       }),
     );
 

@@ -24,7 +24,7 @@ export interface Loop {
   startWorker(name: WorkerName, extraEnv?: Record<string, string>): Promise<RunningProcess>;
   restartVllm(): Promise<VllmServer>;
   /** Root of every process tree, for memory figures. */
-  pids(): number[];
+  pids: () => number[];
   stop(): Promise<void>;
 }
 
