@@ -89,6 +89,11 @@ export function findSpans(text: string): Span[] {
     spans.push({ kind, start, end, prefix });
   };
 
+  const block = (start: number, end: number): void => {
+    claimed ??= new Uint8Array(text.length);
+    claimed.fill(1, start, end);
+  };
+
   if (text.includes('-----BEGIN')) {
     for (const found of text.matchAll(KEY_BLOCK)) {
       const body = found.index + found[0].length;
@@ -141,7 +146,10 @@ export function findSpans(text: string): Span[] {
   for (const found of text.matchAll(SSN_NAMED)) claim('ssn', found.index + found[0].length - 9, found.index + found[0].length);
   if (text.includes(':')) for (const found of text.matchAll(IPV6)) if (isIpv6(found[0])) claim('ipv6', found.index, found.index + found[0].length);
   for (const found of text.matchAll(IPV4)) {
-    if (!/^(?:127\.|0\.0\.0\.0$|255\.255\.|169\.254\.)/.test(found[0]) && !isReservedIpv4(found[0])) claim('ipv4', found.index, found.index + found[0].length);
+    const end = found.index + found[0].length;
+    // An address that stays as it is, a surrogate above all, must not become a part of a telephone number beside it.
+    if (/^(?:127\.|0\.0\.0\.0$|255\.255\.|169\.254\.)/.test(found[0]) || isReservedIpv4(found[0])) block(found.index, end);
+    else claim('ipv4', found.index, end);
   }
   for (const pattern of PHONES) {
     for (const found of text.matchAll(pattern)) {

@@ -135,10 +135,6 @@ describe('what is refused', () => {
     expect(refused([], { plannedN: 0 })).toThrow(/at least one planned case/);
   });
 
-  test('a class guard without a class', () => {
-    expect(() => judge(pairs, { policy: { guards: [{ id: 'g', kind: 'failure_class', margin: 0.1, critical: true }] } })).toThrow(/gate\.guards: guard "g"/);
-  });
-
   test('the order of the outcomes does not matter', () => {
     expect(judge(pairs, { outcomes: all.toReversed() })).toEqual(judge(pairs));
   });

@@ -67,3 +67,8 @@ it('refuses two workloads with one channel', async () => {
   const two = await write('two.yaml', minimal.replace('name: t', 'name: other'));
   expect((await errorOf(readWorkloads([one, two]))).code).toBe('WORKLOAD_INVALID');
 });
+
+it('refuses a failure_class guard without its class', async () => {
+  const file = await write('guard.yaml', `${minimal}gate:\n  guards:\n    - { id: g, kind: failure_class, margin: 0.1 }\n`);
+  expect((await errorOf(readWorkload(file))).message).toContain(':7:7 gate.guards.0.class');
+});
