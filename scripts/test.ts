@@ -44,7 +44,7 @@ function pytest(...args: string[]): Stage {
 
 const tiers: Record<string, Stage[]> = {
   fast: [vitest('fast')],
-  all: [vitest('fast'), pytest(), vitest('servers'), vitest('e2e')],
+  all: [vitest('fast'), pytest('-m', 'slow or not slow'), vitest('servers'), vitest('e2e')],
   shared: [vitest('shared')],
   faults: [vitest('faults')],
 };

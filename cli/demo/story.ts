@@ -97,11 +97,11 @@ export async function production(stage: Stage, count: number): Promise<void> {
     await desk.send(late.map((ticket) => ({ interactionId: interactionIdOf(ticket), ticket })));
     note(`  ${wrong.length} of ${tickets.length} answers were not what a person would have written; ${late.length} more corrections were sent`);
 
-    const expected = before.interactions + answers.length - lost;
+    const expected = before.interactions + before.deadLetters + answers.length - lost;
     const corrections = before.corrections + early.length + late.length;
     await until(stage, 'ingest of all records', async () => {
       const now = await store.counts(name);
-      return now.interactions >= expected && now.corrections >= corrections;
+      return now.interactions + now.deadLetters >= expected && now.corrections >= corrections;
     });
   } finally {
     await desk.close();
@@ -111,6 +111,7 @@ export async function production(stage: Stage, count: number): Promise<void> {
   const truths = tickets.map((ticket) => ({ interaction: { source, id: interactionIdOf(ticket) }, truth: JSON.stringify(ticket.truth) }));
   const { labelled, waiting } = await importTruths(context, loaded, truths, 'demo desk (truth file)');
   const counts = await store.counts(name);
+  if (counts.deadLetters > 0) note(`  ${counts.deadLetters} records are dead letters`);
   note(`  stored ${counts.interactions} interactions, ${counts.corrections} corrections; ${counts.failing} interactions failed`);
   note(table(['  class', 'interactions'], Object.entries(counts.byClass).map(([cls, n]) => [`  ${cls}`, n])));
   note(`  ${counts.cases} evaluation cases drawn blind, ${labelled} of them labelled, ${waiting} still wait for their truth`);

@@ -100,7 +100,7 @@ function replaceKnown(text: string, session: Session): string {
   let result = text;
   for (const [value, surrogate] of session.known) {
     if (value.length < 7 || !result.includes(value)) continue;
-    const whole = new RegExp(`(?<![\\p{L}\\p{N}])${value.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'gu');
+    const whole = new RegExp(`(?<![\\p{L}\\p{N}])${value.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'gu');
     result = result.replace(whole, () => {
       session.replaced += 1;
       return surrogate;

@@ -1,4 +1,4 @@
-// The ticket agent's prompt: rules, a compact schema, and worked examples as earlier turns.
+// The ticket agent's prompt: the schema as rules, and worked examples as earlier turns. README.md says what else was tried.
 import type { ChatMessage, Prompt } from '../agent.ts';
 import { answerText } from './truth.ts';
 import type { Answer } from './facts.ts';
@@ -9,8 +9,7 @@ export const PROMPT_VERSION = 'tickets-1';
 /** The longest right answer has about 85 tokens. */
 export const MAX_ANSWER_TOKENS = 160;
 
-const SYSTEM = `Turn each ticket into one line of JSON:
-{"customer":{"name","reply"},"order","items":["0x AA-000"],"route":{"topic","priority","queue","hours"},"actions":[]}
+const SYSTEM = `Turn each ticket into one line of JSON like the examples, nothing else.
 order: NH-0000 or null. items: only those complained about.
 topic and queue: delivery DEL, defect DEF, billing BIL, return RET.
 priority: high (danger or legal threat) -1, 4 hours; normal -2, 24; low (no hurry) -3, 72.

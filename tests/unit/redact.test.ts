@@ -196,3 +196,18 @@ describe('whatever the text', () => {
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 });
+
+it('replaces a number that only one place gives away in every other place too, whatever stands in it', () => {
+  for (const number of ['555-0172', '555.0172', '(555) 0172', '+1/555.01-72', '555 01 72']) {
+    const { interaction } = redactor.redactInteraction({
+      schemaVersion: 1, source: 's', id: '1', time: '2026-01-01T00:00:00Z', workload: 'w', channel: 'w/p', adapterDigest: null, generation: 0, baseModel: 'm', engineBuild: 'e', promptVersion: '1', tenant: 't',
+      consentBasis: 'contract', retentionDays: 1, sampling: {}, finishReason: 'stop',
+      messages: [{ role: 'user', parts: [{ text: `Swap them and call me at ${number}!`, trusted: false }] }],
+      answer: { text: JSON.stringify({ contact: number }) },
+    });
+    const { contact } = JSON.parse(interaction.answer.text) as { contact: string };
+    const said = interaction.messages[0]?.parts[0]?.text ?? '';
+    expect(said).toContain(contact);
+    expect(said === `Swap them and call me at ${number}!`).toBe(contact === number);
+  }
+});
