@@ -11,7 +11,6 @@ export default defineConfig({
       tier('fast', ['tests/unit/**/*.test.ts', 'tests/contracts/**/*.test.ts', 'tests/replay/**/*.test.ts'], 20_000, true),
       tier('servers', ['tests/integration/**/*.test.ts'], 180_000, false),
       tier('e2e', ['tests/e2e/**/*.test.ts'], 900_000, false),
-      tier('faults', ['tests/faults/**/*.test.ts'], 900_000, false),
       tier('shared', ['tests/shared/**/*.test.ts'], 120_000, false),
     ],
   },

@@ -46,7 +46,8 @@ const tiers: Record<string, Stage[]> = {
   fast: [vitest('fast')],
   all: [vitest('fast'), pytest('-m', 'slow or not slow'), vitest('servers'), vitest('e2e')],
   shared: [vitest('shared')],
-  faults: [vitest('faults')],
+  // Kills and absences are tested where the servers are.
+  faults: [vitest('servers'), vitest('e2e')],
 };
 
 const stages = tiers[process.argv[2] ?? ''];

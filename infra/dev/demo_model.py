@@ -21,7 +21,12 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import torch
 from tokenizers import pre_tokenizers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+)
 from transformers.utils import logging as transformers_logging
 
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"

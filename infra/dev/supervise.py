@@ -113,7 +113,7 @@ def start(command: list[str], output: int) -> subprocess.Popen[bytes]:
         stdout=output,
         stderr=output,
         start_new_session=True,
-        preexec_fn=die_with_supervisor,
+        preexec_fn=die_with_supervisor,  # noqa: PLW1509 - this process has one thread
     )
 
 

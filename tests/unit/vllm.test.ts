@@ -90,31 +90,33 @@ describe('chat', () => {
 describe('the isolation check', () => {
   const position = (...logprobs: [string, number][]): Position => ({ token: logprobs[0]?.[0] ?? '', logprobs: new Map(logprobs) });
 
-  test('measures the differences while both answers agree', () => {
+  test('distance is the mean difference while both answers agree', () => {
     const alone = [position(['a', -0.1], ['b', -3]), position(['c', -0.5], ['d', -1])];
-    const found = distance(alone, [position(['a', -0.2], ['b', -3.25]), position(['c', -0.4], ['d', -1.1])]);
-    expect(found.largest).toBeCloseTo(0.25);
-    expect(found.mean).toBeCloseTo((0.1 + 0.25 + 0.1 + 0.1) / 4);
+    expect(distance(alone, [position(['a', -0.2], ['b', -3.25]), position(['c', -0.4], ['d', -1.1])])).toBeCloseTo((0.1 + 0.25 + 0.1 + 0.1) / 4);
+    expect(distance(alone, alone)).toBe(0);
   });
 
-  test('where two tokens nearly tie, parting is their distance and ends the comparison', () => {
+  test('where two tokens nearly tie, parting is near and ends the comparison', () => {
     const alone = [position(['c', -0.7], ['d', -0.8]), position(['x', -0.1])];
-    expect(distance(alone, [position(['d', -0.7], ['c', -0.75]), position(['totally', -9])]).largest).toBeCloseTo(0.1);
+    expect(distance(alone, [position(['d', -0.7], ['c', -0.75]), position(['totally', -9])])).toBeCloseTo(0.075);
   });
 
   test('parting to a token that was not near is far, and an answer cut short is no answer', () => {
-    expect(distance([position(['c', -0.1], ['d', -5])], [position(['d', -0.1], ['c', -6])]).largest).toBeCloseTo(5.9);
-    expect(distance([position(['c', -0.1], ['d', -4])], [position(['z', -0.1], ['y', -4])]).largest).toBeCloseTo(3.9);
-    expect(distance([position(['c', -0.1])], []).largest).toBe(Infinity);
+    expect(distance([position(['c', -0.1], ['d', -5])], [position(['d', -0.1], ['c', -6])])).toBeCloseTo((5.9 + 4.9) / 2);
+    expect(distance([position(['c', -0.1], ['d', -4])], [position(['z', -0.1], ['y', -4])])).toBeCloseTo(3.9 / 2);
+    expect(distance([position(['c', -0.1])], [])).toBe(Infinity);
+    expect(distance([], [position(['c', -0.1])])).toBe(Infinity);
   });
 
-  test('an answer inside the tolerance is wrong where it is another arm’s', () => {
-    const [base, adapter] = [[position(['a', -0.2], ['b', -1.8])], [position(['a', -0.6], ['b', -1.2])]];
-    expect(judge(0, [base, adapter], [position(['a', -0.25], ['b', -1.7])])).toBeNull();
-    expect(judge(0, [base, adapter], [position(['a', -0.58], ['b', -1.25])])).toMatchObject({ like: 1 });
-    // Arms that this prompt cannot tell apart are not told apart by noise.
-    const twin = [position(['a', -0.3], ['b', -1.7])];
-    expect(judge(0, [base, twin], [position(['a', -0.3], ['b', -1.7])])).toBeNull();
+  test('one answer beyond the tolerance is enough; answers inside it are wrong where they are another arm’s', () => {
+    const answer = (a: number, b: number) => [[position(['a', a], ['b', b])]];
+    const [base, adapter] = [answer(-0.2, -1.8), answer(-0.4, -1.6)];
+    expect(judge(0, [base, adapter], [answer(-0.25, -1.75), answer(-0.2, -1.85)])).toBeNull();
+    expect(judge(0, [base, adapter], [base, answer(-0.9, -1.0)])).toMatchObject({ by: 0.75 });
+    expect(judge(0, [base, adapter], [answer(-0.38, -1.62), answer(-0.41, -1.6)])).toMatchObject({ like: 1 });
+    // Arms that the prompts cannot tell apart are not told apart by noise.
+    const twin = answer(-0.25, -1.75);
+    expect(judge(0, [base, twin], [twin, twin])).toBeNull();
   });
 
   /** An engine of two models, which can give the base an adapter's answer when both are asked at once. */
@@ -135,6 +137,6 @@ describe('the isolation check', () => {
     const error = await checkReplica('http://r', [ADAPTER_A], engine(true)).catch((caught: unknown) => caught as Error);
     expect(error).toMatchObject({ code: 'ISOLATION_BROKEN' });
     expect((error as Error).message).toContain('http://r');
-    expect((error as Error).message).toContain(`base answers like ${ADAPTER_A}`);
+    expect((error as Error).message).toMatch(new RegExp(`base is off by 2.00 and answers like ${ADAPTER_A}`));
   });
 });
