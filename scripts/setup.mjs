@@ -211,7 +211,7 @@ function findPython() {
   const candidates = given ? [given] : ['python3.13', 'python3.12', 'python3.11', 'python3.14', 'python3', 'python'];
   const seen = [];
   for (const candidate of candidates) {
-    const answer = output(candidate, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2], sys.executable)']);
+    const answer = output(candidate, ['-c', 'import os, sys; print("%d.%d" % sys.version_info[:2], os.path.realpath(sys.executable))']);
     const match = /^3\.(\d+) (.+)$/.exec(answer ?? '');
     if (match === null) continue;
     const minor = Number(match[1]);

@@ -45,7 +45,7 @@ async function demo(outer: Context, options: DemoOptions): Promise<void> {
     await meter.phase(`2–3. The agent answers ${options.tickets} tickets with the base model; failures are found`, () => production(here, options.tickets));
     const first = await meter.phase('4. The night: snapshot, plan, curate, train, evaluate, gate, promote', () => night(here, { reason: 'first night of the demo', approve: options.approve ?? false }));
     await describeNight(here, first);
-    const arms = await meter.phase(`5. ${options.fresh} fresh tickets, three ways`, () => compare(here, options.fresh));
+    const arms = await meter.phase(`5. ${options.fresh} fresh tickets, three ways`, () => compare(here, options.fresh, first.adapterDigest));
     note('\n   One failure, traced');
     await traceOneFailure(here);
     const second = await meter.phase('6. A second night, and the way back', async () => {

@@ -8,13 +8,13 @@ import type { AgentAnswer, AgentOptions } from '../../examples/agent.ts';
 import { runAgent } from '../../examples/tickets/agent.ts';
 import { generateTickets, type Ticket } from '../../examples/tickets/generate.ts';
 import { equalsTruth } from '../../examples/tickets/truth.ts';
-import type { RunRecord } from '../../core/contracts/index.ts';
+import type { Digest, RunRecord } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { keyedUnit } from '../../core/digest.ts';
 import { rollBack } from '../commands/channel.ts';
 import { importTruths } from '../commands/label.ts';
 import { startedRun } from '../commands/run.ts';
-import type { Context } from '../context.ts';
+import { servingTarget, type Context } from '../context.ts';
 import { short, table } from '../output.ts';
 import { watchRun } from '../watch.ts';
 import { renderComparison, scoreArm, type ArmResult } from './compare.ts';
@@ -50,9 +50,9 @@ const progress = (stage: Stage, what: string) => {
   };
 };
 
-function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string; what: string; interactionPrefix?: string; responseFormat?: AgentOptions<Ticket>['responseFormat'] }): Promise<AgentAnswer[]> {
+function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string; what: string; baseURL?: string; interactionPrefix?: string; responseFormat?: AgentOptions<Ticket>['responseFormat'] }): Promise<AgentAnswer[]> {
   return runAgent({
-    baseURL: `${stage.gatewayUrl}/v1`,
+    baseURL: options.baseURL ?? `${stage.gatewayUrl}/v1`,
     apiKey: 'none',
     model: options.model,
     tickets,
@@ -151,8 +151,11 @@ export async function describeNight(stage: Stage, run: RunRecord): Promise<void>
   );
 }
 
-/** Step 5: fresh tickets, half from families that no earlier step saw; three columns. */
-export async function compare(stage: Stage, count: number): Promise<ArmResult[]> {
+/**
+ * Step 5: fresh tickets, half from families that no earlier step saw; three columns. A candidate that the gate did not
+ * promote is asked on the engine itself, past the gateway: it is shown, and stays out of production.
+ */
+export async function compare(stage: Stage, count: number, candidate: Digest | null): Promise<ArmResult[]> {
   const { loaded, store } = stage;
   const { channel, detectors } = loaded.workload;
   const half = Math.ceil(count / 2);
@@ -171,12 +174,24 @@ export async function compare(stage: Stage, count: number): Promise<ArmResult[]>
     const strangers = answers.filter((answer) => answer.adapter !== live).length;
     if (strangers > 0) throw new RatchetError('ADAPTER_NOT_SERVED', `${strangers} of ${answers.length} answers did not come from the live adapter`);
     arms.push(score(`adapter ${short(live)}`, live, answers));
+  } else if (candidate !== null) {
+    arms.push(await withCandidateLoaded(stage, candidate, async (baseURL) => score(`candidate ${short(candidate)}, not live`, candidate, await ask(stage, tickets, { model: candidate, baseURL, what: `candidate ${short(candidate)}, not live` }))));
   }
   stage.note(renderComparison(arms));
   return arms;
 }
 
-/** A failure that taught the live adapter something, and its way to the channel. */
+async function withCandidateLoaded<T>(stage: Stage, candidate: Digest, use: (baseURL: string) => Promise<T>): Promise<T> {
+  const target = await servingTarget(stage.context);
+  await target.load(candidate);
+  try {
+    return await use(`${target.replicas[0] ?? ''}/v1`);
+  } finally {
+    await target.unload(candidate);
+  }
+}
+
+/** A failure that taught an adapter something, and its way as far as the channel. */
 export async function traceOneFailure(stage: Stage): Promise<void> {
   const { store, loaded, note } = stage;
   const rows = await store.failures({ workload: loaded.workload.name, limit: 1000 });

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { ensureSearchAttributes, ensureTopics } from '../setup.ts';
 import { parseConfig } from '../../workers/config.ts';
-import { startKafka, type KafkaServer } from './kafka.ts';
+import { startServers } from './index.ts';
+import type { KafkaServer } from './kafka.ts';
 import { cacheDir, pythonBin, repositoryRoot } from './paths.ts';
 import { freePorts } from './ports.ts';
 import { startProcess, untilReady, type RunningProcess } from './process.ts';
-import { startTemporal, type TemporalServer } from './temporal.ts';
+import type { TemporalServer } from './temporal.ts';
 import { startVllm, type VllmServer } from './vllm.ts';
 
 export type WorkerName = 'gateway' | 'ingest' | 'pipeline' | 'gpu';
@@ -41,35 +42,24 @@ export interface LoopOptions {
 
 const ALL_WORKERS: readonly WorkerName[] = ['gateway', 'ingest', 'pipeline', 'gpu'];
 
-/** Runs what `start` says, with a line now and then while it takes long. */
-async function timed<T>(note: LoopOptions['note'], name: string, usual: string, start: (onWait: (elapsedMs: number) => void) => Promise<T>): Promise<T> {
-  const began = performance.now();
-  note(`  ${name}: starting (usually ${usual})`);
-  const result = await start((elapsedMs) => note(`  ${name}: ${(elapsedMs / 1000).toFixed(0)} s so far (usually ${usual})`));
-  note(`  ${name}: up after ${((performance.now() - began) / 1000).toFixed(1)} s`);
-  return result;
-}
+const USUAL = { temporal: '3 s', kafka: '5 s', vllm: '60 s' } as const;
 
 export async function startLoop(options: LoopOptions): Promise<Loop> {
-  const { dir, note } = options;
+  const { dir, note, vllmPlugin: plugin = true } = options;
   const started: { stop(): Promise<void> }[] = [];
   const stop = async (): Promise<void> => {
     // Workers before servers: they finish what they do against servers that still answer.
     for (const part of started.splice(0).reverse()) await part.stop();
   };
-  const keep = <T extends { stop(): Promise<void> }>(part: T): T => {
-    started.push(part);
-    return part;
-  };
   try {
-    const attempts = await Promise.allSettled([
-      timed(note, 'Temporal', '3 s', (onWait) => startTemporal({ dir: join(dir, 'temporal'), onWait })).then(keep),
-      timed(note, 'Kafka', '5 s', (onWait) => startKafka({ dir: join(dir, 'kafka'), onWait })).then(keep),
-      timed(note, 'vLLM', '50 s', (onWait) => startVllm({ dir: join(dir, 'vllm'), onWait, plugin: options.vllmPlugin ?? true })).then(keep),
-    ]);
-    for (const attempt of attempts) if (attempt.status === 'rejected') throw attempt.reason;
-    const [temporal, kafka, vllm] = attempts.map((attempt) => (attempt as PromiseFulfilledResult<unknown>).value) as [TemporalServer, KafkaServer, VllmServer];
-    options.signal?.throwIfAborted();
+    const { temporal, kafka, vllm } = await startServers({
+      dir,
+      vllm: { plugin },
+      onProgress: ({ server, state, elapsedMs }) => note(`  ${server}: ${state === 'ready' ? `up after ${(elapsedMs / 1000).toFixed(1)} s` : elapsedMs < 1000 ? `starting (usually ${USUAL[server]})` : `${(elapsedMs / 1000).toFixed(0)} s so far (usually ${USUAL[server]})`}`),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    for (const server of [temporal, kafka, vllm]) if (server) started.push(server);
+    if (!vllm) throw new Error('vLLM was asked for');
 
     const [gatewayPort = 0, ...metricsPorts] = await freePorts(1 + ALL_WORKERS.length);
     const env: Record<string, string> = {
@@ -100,9 +90,12 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
     };
     const names = options.workers ?? ALL_WORKERS;
     started.push({ stop: async () => void (await Promise.all([...workers.values()].map((worker) => worker.stop()))) });
-    await timed(note, names.join(', '), '10 s', async () => {
-      for (const name of names) await startWorker(name);
-    });
+    note(`  ${names.join(', ')}: starting (usually 10 s)`);
+    for (const name of names) {
+      options.signal?.throwIfAborted();
+      await startWorker(name);
+      note(`  ${name}: up`);
+    }
 
     const loop: Loop = {
       env,
@@ -114,7 +107,8 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
       startWorker,
       restartVllm: async () => {
         await loop.vllm.stop();
-        loop.vllm = keep(await startVllm({ dir: join(dir, 'vllm'), port: vllm.port, plugin: options.vllmPlugin ?? true }));
+        loop.vllm = await startVllm({ dir: join(dir, 'vllm'), port: vllm.port, plugin });
+        started.unshift(loop.vllm);
         return loop.vllm;
       },
       pids: () => [temporal.supervisorPid, kafka.process?.supervisorPid ?? 0, loop.vllm.supervisorPid, ...[...workers.values()].map((worker) => worker.supervisorPid)].filter((pid) => pid > 0),
