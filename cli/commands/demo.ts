@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { startLoop, type Loop } from '../../infra/dev/loop.ts';
 import { cacheDir, repositoryRoot } from '../../infra/dev/paths.ts';
+import type { RunRecord } from '../../core/contracts/index.ts';
 import { action, positiveInt } from '../action.ts';
 import { createContext, type Context } from '../context.ts';
 import { createMeter, renderFigures } from '../demo/meter.ts';
-import { compare, describeNight, night, production, rollbackAndAsk, traceOneFailure, type Stage } from '../demo/story.ts';
+import { easyWorkload } from '../demo/easy.ts';
+import { compare, describeNight, night, production, rollbackAndAsk, ticketsAgain, traceOneFailure, type Stage } from '../demo/story.ts';
 import { addressLines, interruptSignal, untilAborted, writeEnvFile } from './dev.ts';
 
 interface DemoOptions {
@@ -36,7 +38,7 @@ async function demo(outer: Context, options: DemoOptions): Promise<void> {
   let stage: Stage | undefined;
   try {
     loop = await meter.phase('1. The real parts start', () =>
-      startLoop({ dir, workloadFiles: [join(repositoryRoot, 'examples/tickets/workload.yaml')], env: { GATEWAY_ALLOW_BASE: 'true' }, note, signal }),
+      startLoop({ dir, workloadFiles: ['tickets', 'echo'].map((name) => join(repositoryRoot, 'examples', name, 'workload.yaml')), env: { GATEWAY_ALLOW_BASE: 'true' }, note, signal }),
     );
     meter.watch(loop.pids);
     const envFile = writeEnvFile(dir, loop);
@@ -51,12 +53,14 @@ async function demo(outer: Context, options: DemoOptions): Promise<void> {
     const second = await meter.phase('6. A second night, and the way back', async () => {
       const run = await night(here, { reason: 'second night of the demo', approve: false });
       await describeNight(here, run);
-      await rollbackAndAsk(here);
+      await rollbackAndAsk(here, ticketsAgain(here));
       return run;
     });
+    const easy = async (): Promise<RunRecord> => easyWorkload({ ...here, loaded: await here.context.workload('echo') });
+    const third = first.status === 'promoted' ? null : await meter.phase('7. The gate did not promote that adapter. An easy task under the same gate shows the way to production and back', easy);
     const figures = meter.figures();
     note(`\nWhere the time went\n${renderFigures(figures)}`);
-    const result = { first, second, verdict: first.verdictDigest ? await here.store.verdict(first.verdictDigest) : null, comparison: arms, figures };
+    const result = { first, second, easy: third, verdict: first.verdictDigest ? await here.store.verdict(first.verdictDigest) : null, comparison: arms, figures };
     writeFileSync(join(dir, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
     if (outer.out.json) outer.out.result(result, () => '');
     note(`\nThe night's report: ${join(dir, 'home', 'reports')}; all figures: ${join(dir, 'result.json')}`);

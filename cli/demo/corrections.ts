@@ -2,10 +2,10 @@
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { correctionEvent } from '../../core/events.ts';
 import type { Config } from '../../workers/config.ts';
-import type { Ticket } from '../../examples/tickets/generate.ts';
 
 export interface CorrectionDesk {
-  send(corrections: readonly { interactionId: string; ticket: Ticket }[]): Promise<void>;
+  /** `answer`: what a person would have written. */
+  send(corrections: readonly { interactionId: string; answer: string }[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export async function openCorrectionDesk(config: Config, { workload, channel, te
   return {
     send: async (corrections) => {
       if (corrections.length === 0) return;
-      const messages = corrections.map(({ interactionId, ticket }) => {
+      const messages = corrections.map(({ interactionId, answer }) => {
         const event = correctionEvent({
           source: 'urn:ratchet:demo:desk',
           id: `correction-${interactionId}`,
@@ -27,7 +27,7 @@ export async function openCorrectionDesk(config: Config, { workload, channel, te
           workload,
           tenant,
           interaction: { source: gatewaySource(channel), id: interactionId },
-          answer: JSON.stringify(ticket.truth),
+          answer,
           author: 'demo desk (truth file)',
           authority: 'person',
         });

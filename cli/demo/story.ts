@@ -7,7 +7,7 @@ import type { LoadedWorkload } from '../../stores/workloads.ts';
 import type { AgentAnswer, AgentOptions } from '../../examples/agent.ts';
 import { runAgent } from '../../examples/tickets/agent.ts';
 import { generateTickets, type Ticket } from '../../examples/tickets/generate.ts';
-import { equalsTruth } from '../../examples/tickets/truth.ts';
+import { answerText, equalsTruth } from '../../examples/tickets/truth.ts';
 import type { Digest, RunRecord } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { keyedUnit } from '../../core/digest.ts';
@@ -33,13 +33,14 @@ export interface Stage {
 /** Corrections carry it too: their values become the same stand-ins as the interaction's. */
 export const TENANT = 'demo';
 /** Requests that the agent keeps in flight: vLLM batches them. */
-const CONCURRENCY = 20;
+export const CONCURRENCY = 20;
+const INGEST_TIMEOUT_MS = 60_000;
 /** Share of tickets that a person answers before the agent does: their correction arrives before its interaction. */
 const EARLY_SHARE = 0.1;
 /** Share of the wrong answers that a person gets around to correcting. */
 const CORRECTED_SHARE = 0.85;
 
-const progress = (stage: Stage, what: string) => {
+export const progress = (stage: Stage, what: string) => {
   const began = performance.now();
   let shown = 0;
   return (done: number, total: number): void => {
@@ -65,11 +66,17 @@ function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string;
   });
 }
 
-async function until(stage: Stage, what: string, done: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
-  const limit = Date.now() + timeoutMs;
-  while (!(await done())) {
+type Counts = Awaited<ReturnType<MetadataStore['counts']>>;
+
+/** Waits until ingest has dealt with everything that was sent; a dead letter counts as dealt with, and is told later. */
+export async function untilIngested(stage: Stage, before: Counts, sent: { interactions: number; corrections: number }): Promise<void> {
+  const limit = Date.now() + INGEST_TIMEOUT_MS;
+  for (;;) {
+    const now = await stage.store.counts(stage.loaded.workload.name);
+    const dealtWith = now.interactions + now.deadLetters - before.interactions - before.deadLetters;
+    if (dealtWith >= sent.interactions && now.corrections - before.corrections >= sent.corrections) return;
     stage.signal.throwIfAborted();
-    if (Date.now() > limit) throw new RatchetError('INTERNAL', `${what} did not happen within ${timeoutMs / 1000} s; see the logs of ingest`);
+    if (Date.now() > limit) throw new RatchetError('INTERNAL', `ingest of all records did not happen within ${INGEST_TIMEOUT_MS / 1000} s; see the log of ingest`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
@@ -81,11 +88,12 @@ export async function production(stage: Stage, count: number): Promise<void> {
   const tickets = generateTickets({ seed: 'demo', count, families: 'seen', injectedShare: 0.1, startId: 1 });
   const interactionPrefix = 'demo-';
   const interactionIdOf = (ticket: Ticket): string => interactionPrefix + ticket.id;
+  const correctionOf = (ticket: Ticket) => ({ interactionId: interactionIdOf(ticket), answer: answerText(ticket.truth) });
   const before = await store.counts(name);
   const desk = await openCorrectionDesk(context.config, { workload: name, channel, tenant: TENANT });
   try {
     const early = tickets.filter((ticket) => keyedUnit('demo', `early:${ticket.id}`) < EARLY_SHARE);
-    await desk.send(early.map((ticket) => ({ interactionId: interactionIdOf(ticket), ticket })));
+    await desk.send(early.map(correctionOf));
     note(`  ${early.length} corrections were sent before their interaction`);
     const answers = await ask(stage, tickets, { model: channel, what: 'tickets answered by the agent', interactionPrefix });
     const lost = answers.filter((answer) => answer.error !== undefined).length;
@@ -94,15 +102,10 @@ export async function production(stage: Stage, count: number): Promise<void> {
     const textOf = new Map(answers.map((answer) => [answer.ticketId, answer.text]));
     const wrong = tickets.filter((ticket) => !equalsTruth(textOf.get(ticket.id) ?? '', ticket.truth));
     const late = wrong.filter((ticket) => !early.includes(ticket) && keyedUnit('demo', `corrected:${ticket.id}`) < CORRECTED_SHARE);
-    await desk.send(late.map((ticket) => ({ interactionId: interactionIdOf(ticket), ticket })));
+    await desk.send(late.map(correctionOf));
     note(`  ${wrong.length} of ${tickets.length} answers were not what a person would have written; ${late.length} more corrections were sent`);
 
-    const expected = before.interactions + before.deadLetters + answers.length - lost;
-    const corrections = before.corrections + early.length + late.length;
-    await until(stage, 'ingest of all records', async () => {
-      const now = await store.counts(name);
-      return now.interactions + now.deadLetters >= expected && now.corrections >= corrections;
-    });
+    await untilIngested(stage, before, { interactions: answers.length - lost, corrections: early.length + late.length });
   } finally {
     await desk.close();
   }
@@ -207,18 +210,26 @@ export async function traceOneFailure(stage: Stage): Promise<void> {
   note(`\n  the same by hand: ratchet trace ${short(taught.id)}`);
 }
 
-/** Step 6: the way back, seen from outside by asking the gateway. */
-export async function rollbackAndAsk(stage: Stage): Promise<void> {
+/**
+ * Step 6: the way back, seen from outside by asking the gateway.
+ * @param askAll asks the same few tickets of a model (the channel, or its base) each time
+ */
+export async function rollbackAndAsk(stage: Stage, askAll: (model: string, what: string) => Promise<AgentAnswer[]>): Promise<void> {
   const { store, loaded, note } = stage;
   const { channel } = loaded.workload;
   const live = (await store.channel(channel))?.live ?? null;
   if (live === null) return note('  nothing was promoted, so there is nothing to roll back');
-  const tickets = generateTickets({ seed: 'rollback', count: 5, families: 'seen', injectedShare: 0, startId: 9001 });
-  const withAdapter = await ask(stage, tickets, { model: channel, what: 'with the adapter' });
-  const base = await ask(stage, tickets, { model: `${channel}@base`, what: 'the base model' });
+  const withAdapter = await askAll(channel, 'with the adapter');
+  const base = await askAll(`${channel}@base`, 'the base model');
   const entry = await rollBack(stage.context, { channel, reason: 'the demo shows the way back' });
-  const after = await ask(stage, tickets, { model: channel, what: 'after `ratchet rollback`' });
+  const after = await askAll(channel, 'after `ratchet rollback`');
   const same = (a: readonly AgentAnswer[], b: readonly AgentAnswer[]): number => a.filter((answer, index) => answer.text === b[index]?.text).length;
   note(`  generation ${entry.generation}: ${entry.live ? `adapter ${short(entry.live)}` : 'the base model'} is live again`);
   note(`  answers after the rollback: ${same(after, base)} of ${after.length} equal the base model's, ${same(after, withAdapter)} equal the adapter's; x-ratchet-adapter says ${[...new Set(after.map((answer) => answer.adapter))].join(', ')}`);
 }
+
+/** A few tickets for the rollback. */
+export const ticketsAgain = (stage: Stage) => {
+  const tickets = generateTickets({ seed: 'rollback', count: 5, families: 'seen', injectedShare: 0, startId: 9001 });
+  return (model: string, what: string): Promise<AgentAnswer[]> => ask(stage, tickets, { model, what });
+};
