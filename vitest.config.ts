@@ -2,7 +2,7 @@
 import { defineConfig } from 'vitest/config';
 
 const tier = (name: string, include: string[], testTimeout: number, parallel: boolean) => ({
-  test: { name, include, testTimeout, hookTimeout: testTimeout, fileParallelism: parallel, maxWorkers: parallel ? 2 : 1, pool: 'forks' as const },
+  test: { name, include, setupFiles: ['tests/support/seed.ts'], testTimeout, hookTimeout: testTimeout, fileParallelism: parallel, maxWorkers: parallel ? 2 : 1, pool: 'forks' as const },
 });
 
 export default defineConfig({
