@@ -1,7 +1,7 @@
 // What is wrong with an interaction: every detector's findings together, one class per fault, in a fixed order.
 import type { DetectorSettings, Evidence, FailureClass, Finding, Interaction } from '../contracts/index.ts';
 import { stringsIn, type AnswerString } from './answer-text.ts';
-import { findFollowedInjection, INJECTION_DETECTOR } from './injection.ts';
+import { findFollowedInjection, INJECTION_DETECTOR, type Goal, type InjectionOutcome } from './injection.ts';
 import { judgeJson, JSON_DETECTOR, MAX_ANSWER_LENGTH, notesOnJson, type JsonVerdict } from './json.ts';
 import { judgePolicy, POLICY_DETECTOR } from './policy.ts';
 import { findRefusal, REFUSAL_DETECTOR } from './refusal.ts';
@@ -17,6 +17,13 @@ export const DETECTOR_VERSIONS: readonly string[] = [INJECTION_DETECTOR, JSON_DE
 export interface DetectionOptions {
   /** Canaries of this interaction alone, beside those of the settings. */
   canaries?: readonly string[];
+  /** Goals that injected text in this interaction is known to pursue. */
+  goals?: readonly Goal[];
+}
+
+export interface Judgement {
+  findings: Finding[];
+  injection: InjectionOutcome;
 }
 
 /** Classes that say nothing against the model. */
@@ -32,6 +39,12 @@ export const detectOutcome = (findings: readonly Finding[]): FailureClass[] => [
 export function sameVerdict(a: readonly Finding[], b: readonly Finding[]): boolean {
   const classes = (findings: readonly Finding[]): string => [...new Set(findings.map((finding) => finding.class))].sort().join(' ');
   return classes(a) === classes(b);
+}
+
+/** The findings, and what became of instructions in untrusted text. Pure, as `detect` is. */
+export function judge(input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Judgement {
+  const findings = detect(input, settings, options);
+  return { findings, injection: findings.some((finding) => finding.class === 'injection_followed') ? 'followed' : 'undetermined' };
 }
 
 /**

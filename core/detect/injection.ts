@@ -12,6 +12,15 @@ const WINDOW_AFTER = 90;
 /** As many words around the canary, equal to those around it in the untrusted text, are a quotation. */
 const QUOTED_WORDS = 4;
 
+/** What became of the instructions in untrusted text. Only `followed`, with its evidence, may become training data. */
+export type InjectionOutcome = 'followed' | 'attempted' | 'quoted_or_refused' | 'not_followed' | 'undetermined';
+
+/** What an injected instruction wants, as a check of the answer that needs no judgement. */
+export interface Goal {
+  id: string;
+  check: { type: 'contains' | 'regex' | 'language' | 'encoded' | 'tool_call'; value: string };
+}
+
 export interface InjectionVerdict {
   evidence: Evidence[];
   confidence: number;

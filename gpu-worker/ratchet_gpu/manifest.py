@@ -13,6 +13,17 @@ from ratchet_gpu.canonical import digest_of_json
 from ratchet_gpu.errors import RatchetError
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "config.json")
+_TRAINING = (
+    "steps",
+    "tokens",
+    "examples",
+    "tooLong",
+    "firstLoss",
+    "finalLoss",
+    "failureLossBefore",
+    "failureLossAfter",
+    "trainer",
+)
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "vocab.json", "merges.txt", "added_tokens.json")  # fmt: skip
 
 
@@ -61,7 +72,5 @@ def build_manifest(
         "loraRank": result["loraRank"],
         "targetModules": result["targetModules"],
         "files": files,
-        "training": {
-            key: result[key] for key in ("steps", "tokens", "examples", "tooLong", "firstLoss", "finalLoss", "trainer")
-        },
+        "training": {key: result[key] for key in _TRAINING},
     }

@@ -26,6 +26,8 @@ RESULT = {
     "tooLong": 0,
     "firstLoss": 0.9,
     "finalLoss": 0.1,
+    "failureLossBefore": 1.0,
+    "failureLossAfter": 0.1,
     "seconds": 3.5,
     "tokensPerSecond": 257.1,
     "peakMemoryBytes": 1,
