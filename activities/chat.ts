@@ -13,13 +13,14 @@ function openAiMessage(message: Message): Record<string, unknown> {
   };
 }
 
-/** Asks a case of one arm: the sampling that production used, and never a decoding constraint that it did not. */
+/** Asks a case of one arm: with the sampling and the decoding constraint that production used, and none that it did not. */
 export function chatRequest(document: EvalCase, adapter: Digest | null): ChatRequest {
-  const { messages, tools, sampling } = document;
+  const { messages, tools, sampling, responseFormat } = document;
   return {
     adapter,
     messages: messages.map(openAiMessage),
     ...(tools === undefined ? {} : { tools: tools.map((tool) => ({ type: 'function', function: tool })) }),
+    ...(responseFormat === undefined ? {} : { responseFormat }),
     ...sampling,
   };
 }

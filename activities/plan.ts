@@ -3,6 +3,7 @@ import type { Dataset, Digest, GatePolicy, Verdict, Workload } from '../core/con
 import { canonicalJson, digestOfJson } from '../core/digest.ts';
 import { levelOfDecision } from '../core/gate/decide.ts';
 import { planCases } from '../core/gate/power.ts';
+import { RatchetError } from '../core/errors.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { curateSnapshot } from './curate.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
@@ -41,6 +42,9 @@ export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput)
   await updateRun(deps, run.runId, { step: 'plan' });
   const settings = await readSettings(deps, run);
   const { workload } = settings;
+  if (workload.recipe.loraRank > deps.target.maxLoraRank) {
+    throw new RatchetError('RECIPE_INVALID', `recipe.loraRank is ${workload.recipe.loraRank}, the replicas serve at most ${deps.target.maxLoraRank}: lower it, or restart them with a larger --max-lora-rank and set VLLM_MAX_LORA_RANK`);
+  }
   const budget = await gateBudget(deps, workload);
   const level = levelOfDecision(budget.policy);
   const { n, power } = planCases(budget.policy, level, await discordanceSeen(deps, workload));

@@ -1,4 +1,4 @@
-// How fast adapters answer beside the base on the real vLLM, 20 requests at once. Run: node bench/vllm-adapters.ts [--no-plugin]
+// How fast adapters answer beside the base on the real vLLM, 20 requests at once. Run: npm run bench -- bench/vllm-adapters.ts [--no-plugin]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ const server = await startVllm({ dir, plugin });
 try {
   const blobs = await openBlobStore(join(dir, 'blobs'));
   const { materialize } = createAdapterFiles({ blobs, dir: join(dir, 'adapters') });
-  const target = createVllmTarget({ replicas: [server.url], apiKey: undefined, baseModel: 'smollm2-135m-instruct', materialize });
+  const target = createVllmTarget({ replicas: [server.url], apiKey: undefined, baseModel: 'smollm2-135m-instruct', maxLoraRank: 16, materialize });
   const adapter = await putRandomAdapter(blobs, 1);
   await target.load(adapter);
 

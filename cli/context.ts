@@ -92,5 +92,5 @@ export async function servingTarget(context: Context): Promise<ServingTarget> {
   const { config } = context;
   const files = createAdapterFiles({ blobs: await context.blobs(), dir: homePaths(config.home).adapters });
   const [first] = (await context.workloads()).values();
-  return createVllmTarget({ replicas: config.vllm.replicas, apiKey: config.vllm.apiKey, baseModel: first?.workload.baseModel ?? '', materialize: files.materialize });
+  return createVllmTarget({ ...config.vllm, baseModel: first?.workload.baseModel ?? '', materialize: files.materialize });
 }

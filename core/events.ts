@@ -20,7 +20,7 @@ import { RatchetError } from './errors.ts';
 export type InteractionFields = Pick<
   Interaction,
   | 'source' | 'id' | 'time' | 'workload' | 'channel' | 'adapterDigest' | 'generation' | 'baseModel' | 'engineBuild' | 'promptVersion'
-  | 'tenant' | 'session' | 'subject' | 'consentBasis' | 'retentionDays' | 'sampling' | 'messages' | 'tools' | 'outputSchema' | 'answer'
+  | 'tenant' | 'session' | 'subject' | 'consentBasis' | 'retentionDays' | 'sampling' | 'messages' | 'tools' | 'outputSchema' | 'responseFormat' | 'answer'
   | 'finishReason' | 'usage' | 'traceparent'
 > & { provider?: string; responseId?: string };
 
@@ -78,6 +78,7 @@ export function interactionEvent(fields: InteractionFields): InteractionEvent {
       'ratchet.consent.basis': fields.consentBasis,
       'ratchet.retention.days': fields.retentionDays,
       'ratchet.output.schema': fields.outputSchema,
+      'ratchet.response.format': fields.responseFormat,
       'gen_ai.operation.name': 'chat' as const,
       'gen_ai.provider.name': fields.provider ?? 'vllm',
       'gen_ai.request.model': fields.channel,
@@ -177,6 +178,7 @@ export function interactionFromEvent(event: InteractionEvent): Interaction {
     messages: data['gen_ai.input.messages'].map((message, index) => recordMessage(message, `/data/gen_ai.input.messages/${index}`)),
     tools: data['gen_ai.tool.definitions']?.map((tool, index) => recordTool(tool, `/data/gen_ai.tool.definitions/${index}`)),
     outputSchema: data['ratchet.output.schema'],
+    responseFormat: data['ratchet.response.format'],
     answer: defined({ text: answer.parts.map((part) => part.text).join(''), toolCalls: answer.toolCalls }),
     finishReason,
     usage: inputTokens === undefined || outputTokens === undefined ? undefined : { inputTokens, outputTokens },

@@ -11,6 +11,8 @@ export interface ChatFields {
   sampling: Sampling;
   /** Schema of `response_format`, when it gives one. */
   outputSchema: Record<string, unknown> | undefined;
+  /** `response_format` as it was sent. */
+  responseFormat: Record<string, unknown> | undefined;
   user: string | undefined;
 }
 
@@ -37,6 +39,7 @@ export function readChatRequest(body: unknown, untrusted: readonly UntrustedSpan
     tools: readTools(body['tools']),
     sampling: readSampling(body),
     outputSchema: schemaOf(body['response_format']),
+    responseFormat: isObject(body['response_format']) ? body['response_format'] : undefined,
     user: typeof body['user'] === 'string' && body['user'] !== '' ? body['user'] : undefined,
   };
 }

@@ -66,6 +66,7 @@ export function eventOf(turn: Turn, outcome: Outcome, settings: EventSettings): 
     messages: fields.messages,
     tools: fields.tools,
     outputSchema: fields.outputSchema ?? workload.outputSchema,
+    responseFormat: fields.responseFormat,
     answer: toolCalls.length === 0 ? { text } : { text, toolCalls },
     finishReason: outcome.finishReason,
     usage,

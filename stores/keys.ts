@@ -54,9 +54,13 @@ async function read(path: string): Promise<KeyFile | undefined> {
   }
 }
 
-async function create(path: string): Promise<KeyFile> {
-  const fresh = (): string => randomBytes(32).toString('hex');
-  const keys: KeyFile = { version: 1, identity: fresh(), split: fresh(), redaction: fresh(), subject: fresh() };
+/** Makes the keys from a seed that anyone may know, so that a demonstration can be repeated. Never for real traffic. */
+export async function seedKeys(path: string, seed: string): Promise<void> {
+  await create(path, (name) => keyedHash(seed, name));
+}
+
+async function create(path: string, fresh: (name: keyof Keys) => string = () => randomBytes(32).toString('hex')): Promise<KeyFile> {
+  const keys: KeyFile = { version: 1, identity: fresh('identity'), split: fresh('split'), redaction: fresh('redaction'), subject: fresh('subject') };
   const temporary = join(dirname(path), `.keys-${randomUUID()}`);
   await mkdir(dirname(path), { recursive: true });
   try {

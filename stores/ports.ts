@@ -246,6 +246,8 @@ export interface ReplicaState {
 export interface ServingTarget {
   readonly replicas: readonly string[];
   readonly baseModel: string;
+  /** Largest rank that every replica was started for. */
+  readonly maxLoraRank: number;
   state(): Promise<ReplicaState[]>;
   /** Checks the files' digests, loads on every replica under the digest and reads back. Idempotent. */
   load(adapter: Digest): Promise<void>;

@@ -11,6 +11,8 @@ export interface VllmTargetOptions {
   apiKey: string | undefined;
   /** The name under which every replica serves the base model. */
   baseModel: string;
+  /** What the replicas were started with (`--max-lora-rank`): their API does not tell. */
+  maxLoraRank: number;
   /** The folder of an adapter on the replicas' disk, its files checked against their digests (stores/adapters.ts). */
   materialize: (adapter: Digest) => Promise<string>;
 }
@@ -143,6 +145,7 @@ export function createVllmTarget(options: VllmTargetOptions): ServingTarget {
   return {
     replicas,
     baseModel,
+    maxLoraRank: options.maxLoraRank,
     state: () => Promise.all(replicas.map(stateOf)),
     load: async (adapter) => {
       const folder = await materialize(adapter);

@@ -5,6 +5,8 @@ import type { Command } from 'commander';
 import { startLoop, type Loop } from '../../infra/dev/loop.ts';
 import { cacheDir, repositoryRoot } from '../../infra/dev/paths.ts';
 import type { RunRecord } from '../../core/contracts/index.ts';
+import { seedKeys } from '../../stores/keys.ts';
+import { homePaths } from '../../workers/config.ts';
 import { action, positiveInt } from '../action.ts';
 import { createContext, type Context } from '../context.ts';
 import { createMeter, renderFigures } from '../demo/meter.ts';
@@ -17,6 +19,7 @@ interface DemoOptions {
   keep?: boolean;
   tickets: number;
   fresh: number;
+  seed: string;
 }
 
 /** Opens the CLI's own stores on the loop's settings, as another terminal would. */
@@ -32,6 +35,8 @@ async function demo(outer: Context, options: DemoOptions): Promise<void> {
   // Every demo starts from nothing, so that two runs tell the same story; what an earlier one kept is gone then.
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
+  // The keys say which clusters are held out, which cases are drawn and labelled, and what stands in for personal values.
+  await seedKeys(homePaths(join(dir, 'home')).keys, options.seed);
   const signal = interruptSignal();
   const meter = createMeter(note);
   let loop: Loop | undefined;
@@ -86,6 +91,7 @@ export function addDemo(program: Command): void {
     .option('--keep', 'leave everything running at the end and print the addresses')
     .option('--tickets <count>', 'tickets of the first day', positiveInt, 260)
     .option('--fresh <count>', 'fresh tickets for the before/after table', positiveInt, 60)
-    .addHelpText('after', '\nExamples:\n  npm run demo\n  npm run demo -- --keep\n  npm run demo -- --approve')
+    .option('--seed <text>', 'from which the secret keys are made: the same seed draws the same cases and holds out the same tickets', 'ratchet')
+    .addHelpText('after', '\nExamples:\n  npm run demo\n  npm run demo -- --keep\n  npm run demo -- --approve\n  npm run demo -- --seed another-day')
     .action(action<[DemoOptions]>((context, options) => demo(context, options)));
 }

@@ -32,6 +32,7 @@ export const EvalCase = z.looseObject({
   messages: z.array(Message).min(1),
   tools: z.array(Tool).optional(),
   outputSchema: JsonObject.optional(),
+  responseFormat: JsonObject.optional(),
   sampling: Sampling,
 });
 export type EvalCase = z.infer<typeof EvalCase>;
@@ -41,6 +42,8 @@ export const Example = z.looseObject({
   schemaVersion: SchemaVersion,
   kind: z.literal('sft'),
   messages: z.array(Message).min(1),
+  /** Those that production offered: the chat template writes them into the prompt. */
+  tools: z.array(Tool).optional(),
   completion: z.string().min(1),
   clusterId: Digest,
   source: z.looseObject({

@@ -65,6 +65,8 @@ export const Interaction = z.looseObject({
   messages: z.array(Message).min(1),
   tools: z.array(Tool).optional(),
   outputSchema: JsonObject.optional(),
+  /** The decoding constraint as production sent it (OpenAI's `response_format`): evaluation asks under the same. */
+  responseFormat: JsonObject.optional(),
   answer: z.looseObject({ text: z.string(), toolCalls: z.array(ToolCall).optional() }),
   finishReason: FinishReason,
   usage: z.looseObject({ inputTokens: z.int().min(0), outputTokens: z.int().min(0) }).optional(),
@@ -93,6 +95,7 @@ export const InteractionEventData = z.looseObject({
   'ratchet.consent.basis': ConsentBasis,
   'ratchet.retention.days': z.int().positive(),
   'ratchet.output.schema': JsonObject.optional(),
+  'ratchet.response.format': JsonObject.optional(),
   'gen_ai.operation.name': z.literal('chat'),
   'gen_ai.provider.name': z.string(),
   'gen_ai.request.model': z.string(),

@@ -39,6 +39,8 @@ interface Candidate {
 }
 
 const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+/** By what was asked, then by record: the same tasks come in the same order whenever they arrived. */
+const byTask = (a: Candidate, b: Candidate): number => byText(a.clusterId, b.clusterId) || byText(a.record.digest, b.record.digest);
 const refKey = (ref: { source: string; id: string }): string => `${ref.source}\n${ref.id}`;
 const completionOf = ({ record, target }: Candidate): string => target?.correction.answer ?? record.interaction.answer.text;
 
@@ -48,6 +50,7 @@ function exampleOf(candidate: Candidate): Example {
     schemaVersion: 1,
     kind: 'sft',
     messages: record.interaction.messages,
+    ...(record.interaction.tools && { tools: record.interaction.tools }),
     completion: completionOf(candidate),
     clusterId,
     source: { interactionDigest: record.digest, correctionDigest: target?.digest ?? null, failureClasses: classes, replay: target === null },
@@ -126,7 +129,7 @@ export function curate(input: CurateInput): { dataset: Dataset; examples: Exampl
   const take = createTaker();
   const taken: Candidate[] = [];
   const fromPerson = (candidate: Candidate) => Number(candidate.target?.correction.authority === 'person');
-  for (const candidate of failing.sort((a, b) => fromPerson(b) - fromPerson(a) || byText(a.record.digest, b.record.digest))) {
+  for (const candidate of failing.sort((a, b) => fromPerson(b) - fromPerson(a) || byTask(a, b))) {
     const result = take(candidate);
     if (result === 'taken') taken.push(candidate);
     else if (result === 'duplicate') counts.duplicates += 1;
@@ -136,15 +139,15 @@ export function curate(input: CurateInput): { dataset: Dataset; examples: Exampl
 
   // The recipe's seed, not chance, says which good answers are repeated; one that is chosen stays chosen as records come in.
   const replayWanted = Math.round(workload.recipe.replayShare * counts.corrected);
-  const drawOrder = new Map(good.map(({ record }) => [record.digest, keyedHash(`replay:${workload.recipe.seed}`, record.digest)]));
-  for (const candidate of good.sort((a, b) => byText(drawOrder.get(a.record.digest) ?? '', drawOrder.get(b.record.digest) ?? ''))) {
+  const drawOrder = new Map(good.map(({ clusterId }) => [clusterId, keyedHash(`replay:${workload.recipe.seed}`, clusterId)]));
+  for (const candidate of good.sort((a, b) => byText(drawOrder.get(a.clusterId) ?? '', drawOrder.get(b.clusterId) ?? '') || byTask(a, b))) {
     if (counts.replay >= replayWanted) break;
     if (take(candidate) !== 'taken') continue;
     taken.push(candidate);
     counts.replay += 1;
   }
 
-  const rows = taken.map(exampleOf).map((example) => ({ example, digest: digestOfJson(example) })).sort((a, b) => byText(a.digest, b.digest));
+  const rows = taken.sort(byTask).map(exampleOf).map((example) => ({ example, digest: digestOfJson(example) }));
   const examples = rows.map((row) => row.example);
   const dataset: Dataset = {
     schemaVersion: 1,

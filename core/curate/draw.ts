@@ -34,6 +34,7 @@ export function drawCase(
     messages: interaction.messages,
     ...(interaction.tools && { tools: interaction.tools }),
     ...(interaction.outputSchema && { outputSchema: interaction.outputSchema }),
+    ...(interaction.responseFormat && { responseFormat: interaction.responseFormat }),
     sampling: interaction.sampling,
   };
   return {

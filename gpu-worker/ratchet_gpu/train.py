@@ -94,7 +94,7 @@ def train(run: RunDirectory) -> dict[str, Any]:
             completion_only_loss=True,
             dataloader_pin_memory=on_gpu,
         ),
-        train_dataset=Dataset.from_list([chat_row(example) for example in examples]),
+        train_dataset=Dataset.from_list(chat_rows(examples)),
         processing_class=tokenizer,
         peft_config=LoraConfig(
             r=recipe["loraRank"],
@@ -166,12 +166,23 @@ def load_base(path: str, quantization: str, dtype: torch.dtype) -> Any:
     )
 
 
-def chat_row(example: dict[str, Any]) -> dict[str, Any]:
-    """An Example as TRL's prompt and completion: the loss counts the completion alone, so no untrusted span ever does."""
-    return {
-        "prompt": [chat_message(message) for message in example["messages"]],
-        "completion": [{"role": "assistant", "content": example["completion"]}],
-    }
+def chat_rows(examples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Examples as TRL's prompt and completion: the loss counts the completion alone, so no untrusted span ever does.
+
+    Tools travel as JSON text (TRL reads it back): as columns, every tool would get the others' keys.
+    """
+    rows: list[dict[str, Any]] = [
+        {
+            "prompt": [chat_message(message) for message in example["messages"]],
+            "completion": [{"role": "assistant", "content": example["completion"]}],
+        }
+        for example in examples
+    ]
+    if any("tools" in example for example in examples):
+        for row, example in zip(rows, examples, strict=True):
+            tools = [{"type": "function", "function": tool} for tool in example.get("tools", [])]
+            row["tools"] = json.dumps(tools) if tools else None
+    return rows
 
 
 def chat_message(message: dict[str, Any]) -> dict[str, Any]:

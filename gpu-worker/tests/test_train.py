@@ -46,7 +46,7 @@ def trainer(base_model, make_examples, tmp_path_factory):
             gradient_checkpointing=False,
             disable_tqdm=True,
         ),
-        train_dataset=Dataset.from_list([train.chat_row(example) for example in make_examples(6)]),
+        train_dataset=Dataset.from_list(train.chat_rows(make_examples(6))),
         processing_class=AutoTokenizer.from_pretrained(base_model),
         peft_config=LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"),
     )
@@ -64,6 +64,15 @@ def test_the_loss_counts_exactly_the_completion(trainer, make_examples):
             chat, tokenize=False, add_generation_prompt=True
         )
         assert row["labels"][start:] == row["input_ids"][start:]
+
+
+def test_tools_reach_the_chat_template_as_they_were_offered(make_examples):
+    first, second = make_examples(2)
+    tool = {"name": "find", "parameters": {"type": "object"}}
+    rows = Dataset.from_list(train.chat_rows([{**first, "tools": [tool]}, second]))
+    assert json.loads(rows[0]["tools"]) == [{"type": "function", "function": tool}]
+    assert rows[1]["tools"] is None
+    assert "tools" not in train.chat_rows([second])[0]
 
 
 @pytest.mark.parametrize("items", [None, 50])

@@ -122,6 +122,13 @@ describe('a night', () => {
     expect(world.targetOf('held').loaded()).toEqual([]);
   });
 
+  test('trains no adapter that the replicas could not serve', async () => {
+    await world.addWorkload('too-wide', { loraRank: 32 });
+    const { handle, run } = await world.night('too-wide');
+    expect(run).toMatchObject({ status: 'failed', reason: expect.stringMatching(/^RECIPE_INVALID: recipe\.loraRank is 32, the replicas serve at most 16/) as string });
+    expect(scheduledSteps(await world.historyJson(handle.workflowId))).not.toHaveProperty('trainAdapter');
+  });
+
   test('evaluates nothing on an engine that mixes adapters up', async () => {
     await world.addWorkload('mixed');
     world.targetOf('mixed').behave({ failIsolation: true });

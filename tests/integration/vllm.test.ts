@@ -39,7 +39,7 @@ beforeAll(async () => {
   two = await putRandomAdapter(blobs, 2);
   broken = await putManifest(blobs, { 'adapter_config.json': await blobs.put(Buffer.from('{}')), 'adapter_model.safetensors': await blobs.put(Buffer.from('no weights')) });
   const { materialize } = createAdapterFiles({ blobs, dir: join(dir, 'adapters') });
-  target = createVllmTarget({ replicas: [server.url], apiKey: 'a-key-for-vllm', baseModel: BASE, materialize });
+  target = createVllmTarget({ replicas: [server.url], apiKey: 'a-key-for-vllm', baseModel: BASE, maxLoraRank: 16, materialize });
   gateway = await startGateway({
     store: slot, target, logger: log.logger, subjectKey: 'k', vllmApiKey: 'a-key-for-vllm', pollMs: 250,
     workloads: new Map([[CHANNEL, { workload: { name: 'tickets', channel: CHANNEL } }]]),

@@ -21,6 +21,7 @@ export interface WorkloadOptions {
   expiresAfterHours?: number;
   concurrency?: number;
   smallestGain?: number;
+  loraRank?: number;
 }
 
 /** Writes a workload file with a small gate (12 cases) and reads it as any other. */
@@ -39,6 +40,7 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       'minNewExamples: 6',
       `gate: { alpha: 0.05, decisionsPerPeriod: 2, smallestGain: ${options.smallestGain ?? 0.9}, power: 0.6, expectedDiscordance: 0.5, minCases: 12, maxCases: 12 }`,
       `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72} }`,
+      ...(options.loraRank === undefined ? [] : [`recipe: { loraRank: ${options.loraRank} }`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,
     ].join('\n'),
   );

@@ -42,6 +42,7 @@ export function standInTarget(dir: string): StandInTarget {
   return {
     replicas: [URL],
     baseModel: 'stand-in',
+    maxLoraRank: 16,
     behave: (change) => writeFileSync(files.behaviour, JSON.stringify({ ...behaviour(), ...change })),
     loaded,
     questions: () =>

@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { describe, expect, test } from 'vitest';
+import { chatRequest } from '../../activities/chat.ts';
 import type { Deps } from '../../activities/deps.ts';
 import { scoreAnswer } from '../../activities/score.ts';
 import { keptLoaded } from '../../activities/serve.ts';
@@ -65,6 +66,17 @@ describe('a score', () => {
   test('asks for the truth by content where it is known', () => {
     expect(score('{ "b": 2, "a": 1 }', '{"a":1,"b":2}')).toMatchObject({ equalsTruth: true, pass: true });
     expect(score('{"a":2}', '{"a":1}')).toMatchObject({ failureClasses: [], equalsTruth: false, pass: false });
+  });
+});
+
+describe('a question to an arm', () => {
+  test('is put as production put it: sampling, tools and the decoding constraint, and no other', () => {
+    const document: EvalCase = { schemaVersion: 1, interactionDigest: digestOfBytes('i'), clusterId: digestOfBytes('c'), messages: [{ role: 'user', parts: [{ text: 'x', trusted: true }] }], sampling: { temperature: 0 } };
+    const responseFormat = { type: 'json_object' };
+    expect(chatRequest({ ...document, responseFormat, tools: [{ name: 'f' }] }, null)).toEqual({
+      adapter: null, messages: [{ role: 'user', content: 'x' }], temperature: 0, responseFormat, tools: [{ type: 'function', function: { name: 'f' } }],
+    });
+    expect(chatRequest(document, null)).not.toHaveProperty('responseFormat');
   });
 });
 

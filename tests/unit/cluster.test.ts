@@ -89,6 +89,13 @@ describe('sides and draws', () => {
     expect(ids.every((id) => sideOf(id, 'k1', 0) === 'train' && sideOf(id, 'k1', 1) === 'eval')).toBe(true);
   });
 
+  test('a case asks as production asked', () => {
+    const document = interaction({ id: 'i', prompt: 'x', answer: '{}', tools: [{ name: 'f' }], outputSchema: {}, responseFormat: { type: 'json_object' }, sampling: { temperature: 0.3 } });
+    const drawn = drawCase(document, `sha256:${'0'.repeat(64)}`, clusterIdOf(document.messages), 'key', { caseShare: 1, labelShare: 0 });
+    const { messages, tools, outputSchema, responseFormat, sampling } = document;
+    expect(drawn?.case).toMatchObject({ messages, tools, outputSchema, responseFormat, sampling });
+  });
+
   test('a draw depends on identity and key, not on the answer', () => {
     const shares = { caseShare: 0.5, labelShare: 0.25 };
     let drawn = 0;

@@ -62,10 +62,20 @@ describe('invariants', () => {
       expect(examples).toHaveLength(counts.corrected + counts.replay);
       expect(counts.replay).toBeLessThanOrEqual(Math.round(0.25 * counts.corrected));
       expect(dataset.exampleDigests).toEqual(examples.map(digestOfJson));
-      expect(dataset.exampleDigests).toEqual(dataset.exampleDigests.toSorted());
       expect(dataset.examplesDigest).toBe(digestOfBytes(examplesJsonl(examples)));
     }), { numRuns: 150 });
   });
+});
+
+test('the same tasks come in the same order, whenever they arrived', () => {
+  const prompts = Array.from({ length: 12 }, (_, index) => `${'abcdefghijkl'[index]?.repeat(3)} broken`);
+  const day = (time: string) => {
+    const records = prompts.map((prompt, index) => record({ id: `i${index}`, prompt, answer: index % 3 === 0 ? '{"a":1}' : 'oops', time }, index % 3 === 0 ? [] : ['malformed_json']));
+    const corrections = prompts.flatMap((_, index) => (index % 3 === 0 ? [] : [correction(`i${index}`, `{"a":${index}}`)]));
+    return curated({ records, corrections, ledger: prompts.map((prompt) => entry(cluster(prompt))), workload: workload({ recipe: { replayShare: 0.25 } }) }).examples.map(({ messages, completion }) => ({ messages, completion }));
+  };
+  expect(day('2026-01-01T00:00:00.000Z')).toHaveLength(10);
+  expect(day('2026-02-02T00:00:00.000Z')).toEqual(day('2026-01-01T00:00:00.000Z'));
 });
 
 describe('sides', () => {

@@ -45,6 +45,7 @@ describe('interaction events', () => {
       sampling: { temperature: 0.2, topP: 0.9, maxTokens: 64, seed: 7 },
       tools: [{ name: 'lookup', description: 'finds an order', parameters: { type: 'object' } }],
       outputSchema: { type: 'object', required: ['ok'] },
+      responseFormat: { type: 'json_object' },
       answer: { text: '', toolCalls: [{ id: 'c1', name: 'lookup', arguments: '{"order":' }] },
       finishReason: 'tool_calls',
       usage: { inputTokens: 10, outputTokens: 5 },

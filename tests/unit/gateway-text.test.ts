@@ -135,7 +135,7 @@ describe('messages', () => {
       model: 'm', messages: [{ role: 'user', content: 'x' }], temperature: 0.5, top_p: 0.9, max_tokens: 5, seed: 'x', user: 'u', stream: true,
       tools: [{ type: 'function', function: { name: 'f', parameters: schema } }], response_format: { type: 'json_schema', json_schema: { name: 'n', schema } },
     }, []);
-    expect(read).toMatchObject({ sampling: { temperature: 0.5, topP: 0.9, maxTokens: 5 }, tools: [{ name: 'f', parameters: schema }], outputSchema: schema, user: 'u', stream: true });
+    expect(read).toMatchObject({ sampling: { temperature: 0.5, topP: 0.9, maxTokens: 5 }, tools: [{ name: 'f', parameters: schema }], outputSchema: schema, responseFormat: { type: 'json_schema', json_schema: { name: 'n', schema } }, user: 'u', stream: true });
     expect(read.sampling).not.toHaveProperty('seed');
   });
 });

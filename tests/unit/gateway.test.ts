@@ -22,7 +22,7 @@ let log: ReturnType<typeof captureLog>;
 let metrics: ReturnType<typeof createMetrics>;
 
 async function start(more: Partial<GatewayDeps> = {}): Promise<void> {
-  const target = createVllmTarget({ replicas: [engine.url], apiKey: 'vllm-key', baseModel: STUB_BASE, materialize: folderOf });
+  const target = createVllmTarget({ replicas: [engine.url], apiKey: 'vllm-key', baseModel: STUB_BASE, maxLoraRank: 16, materialize: folderOf });
   metrics = createMetrics();
   gateway = await startGateway({
     store: slot, target, metrics, logger: log.logger, subjectKey: 'k', pollMs: 40, vllmApiKey: 'vllm-key',

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../core/errors.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
-import { openKeys, tenantKey } from '../../stores/keys.ts';
+import { openKeys, seedKeys, tenantKey } from '../../stores/keys.ts';
 import { openDatabase } from '../../stores/sqlite/database.ts';
 import { metadataStore, openMetadataStore } from '../../stores/sqlite/index.ts';
 import { migrate } from '../../stores/sqlite/migrations.ts';
@@ -127,6 +127,17 @@ describe('stores on disk', () => {
     expect(await blobs.put(Buffer.from('all of it'))).toBe(digest);
     expect(Buffer.from(await blobs.get(digest)).toString()).toBe('all of it');
     expect(await readdir(join(dir, 'blobs', 'tmp'))).toEqual([]);
+  });
+
+  it('keys from a seed are the same each time, and replace none that are there', async () => {
+    const [one, two, other] = ['one', 'two', 'other'].map((name) => join(dir, name, 'keys.json')) as [string, string, string];
+    await seedKeys(one, 'a seed');
+    await seedKeys(two, 'a seed');
+    await seedKeys(other, 'another seed');
+    expect(await openKeys(two)).toEqual(await openKeys(one));
+    expect((await openKeys(other)).split).not.toBe((await openKeys(one)).split);
+    await seedKeys(two, 'another seed').catch(() => undefined);
+    expect(await openKeys(two)).toEqual(await openKeys(one));
   });
 
   it('keys are made once, for their owner alone', async () => {

@@ -15,7 +15,7 @@ let engines: StubEngine[];
 let target: ServingTarget;
 beforeEach(async () => {
   engines = [await startStubEngine(), await startStubEngine()];
-  target = createVllmTarget({ replicas: engines.map(({ url }) => `${url}/`), apiKey: 'key', baseModel: STUB_BASE, materialize: folderOf });
+  target = createVllmTarget({ replicas: engines.map(({ url }) => `${url}/`), apiKey: 'key', baseModel: STUB_BASE, maxLoraRank: 16, materialize: folderOf });
 });
 afterEach(() => Promise.all(engines.map((engine) => engine.close())));
 
