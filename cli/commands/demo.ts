@@ -61,7 +61,7 @@ async function demo(outer: Context, options: DemoOptions): Promise<void> {
       await rollbackAndAsk(here, ticketsAgain(here));
       return run;
     });
-    const easy = async (): Promise<RunRecord> => easyWorkload({ ...here, loaded: await here.context.workload('echo') });
+    const easy = async (): Promise<RunRecord> => easyWorkload({ ...here, loaded: await here.context.workload('echo') }, { approve: options.approve ?? false });
     const third = first.status === 'promoted' ? null : await meter.phase('7. The gate did not promote that adapter. An easy task under the same gate shows the way to production and back', easy);
     const figures = meter.figures();
     note(`\nWhere the time went\n${renderFigures(figures)}`);

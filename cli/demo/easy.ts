@@ -16,7 +16,7 @@ const MESSAGES = 90;
 const FRESH = 40;
 
 /** The same loop in small: answers, corrections, a night, fresh messages, a trace, a rollback. */
-export async function easyWorkload(stage: Stage): Promise<RunRecord> {
+export async function easyWorkload(stage: Stage, { approve }: { approve: boolean }): Promise<RunRecord> {
   const { context, store, loaded, note } = stage;
   const { name, channel } = loaded.workload;
   const ask = (tickets: readonly EchoTicket[], model: string, what: string, interactionPrefix?: string): Promise<AgentAnswer[]> =>
@@ -31,7 +31,7 @@ export async function easyWorkload(stage: Stage): Promise<RunRecord> {
   const truths = tickets.map((ticket) => ({ interaction: { source: gatewaySource(channel), id: PREFIX + ticket.id }, truth: answerText(ticket.truth) }));
   await importTruths(context, loaded, truths, 'demo desk (truth file)');
 
-  const run = await night(stage, { reason: 'the easy task of the demo', approve: false });
+  const run = await night(stage, { reason: 'the easy task of the demo', approve });
   await describeNight(stage, run);
   const fresh = generateEchoTickets({ seed: 'fresh', count: FRESH, startId: 5001 });
   for (const model of [`${channel}@base`, channel]) {

@@ -47,7 +47,9 @@ export const progress = (stage: Stage, what: string) => {
     if (done < total && performance.now() - shown < 10_000) return;
     shown = performance.now();
     const seconds = (shown - began) / 1000;
-    stage.note(`  ${what}: ${done} of ${total} after ${seconds.toFixed(0)} s${done < total ? `, about ${((seconds / done) * (total - done)).toFixed(0)} s left` : ''}`);
+    // The first answers come together after a while: they say little about the rest.
+    const foreseeable = done < total && done >= total / 20;
+    stage.note(`  ${what}: ${done} of ${total} after ${seconds.toFixed(0)} s${foreseeable ? `, about ${((seconds / done) * (total - done)).toFixed(0)} s left` : ''}`);
   };
 };
 
