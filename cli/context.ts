@@ -46,7 +46,7 @@ export function createContext(options: { json?: boolean | undefined }): Context 
     workloads,
     workload: async (name) => {
       const all = await workloads();
-      if (name === undefined && all.size > 1) throw new RatchetError('REQUEST_INVALID', `name the workload: ${[...all.keys()].join(', ')}`);
+      if (name === undefined && all.size > 1) throw new RatchetError('REQUEST_INVALID', `several workloads are configured: name one of ${[...all.keys()].join(', ')} with --workload`);
       const found = name === undefined ? [...all.values()][0] : all.get(name);
       if (!found) throw new RatchetError('NOT_FOUND', `no workload ${name ?? ''}; configured: ${[...all.keys()].join(', ')}`);
       return found;

@@ -9,8 +9,10 @@ import { short, table } from '../output.ts';
 
 async function channelName(context: Context, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
-  const { workload } = await context.workload();
-  return workload.channel;
+  const channels = [...(await context.workloads()).values()].map(({ workload }) => workload.channel);
+  const [only = '', ...others] = channels;
+  if (others.length > 0) throw new RatchetError('REQUEST_INVALID', `several channels are configured: name one of ${channels.join(', ')}`);
+  return only;
 }
 
 /**

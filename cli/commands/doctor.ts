@@ -45,7 +45,7 @@ function checks(context: Context): Check[] {
     } },
     { name: 'workload files', kind: 'parts', hint: 'Correct the files; RATCHET_WORKLOADS names them.', run: async () => [...(await context.workloads()).keys()].join(', ') },
     { name: 'base models', kind: 'parts', hint: `${setup}, or put the model under RATCHET_MODELS.`, run: async () => {
-      const models = [...(await context.workloads()).values()].map(({ workload }) => workload.baseModel);
+      const models = [...new Set([...(await context.workloads()).values()].map(({ workload }) => workload.baseModel))];
       const absent = models.filter((model) => !existsSync(join(config.modelsDir, model)));
       if (absent.length > 0) throw new Missing(`no ${absent.join(', ')} in ${config.modelsDir}`);
       return models.join(', ');
