@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { Interaction } from '../../core/contracts/index.ts';
 import { createRedactor } from '../../core/redact/index.ts';
-import { mod97, passesLuhn } from '../../core/redact/surrogate.ts';
+import { mod97, passesLuhn } from '../../core/redact/checksums.ts';
 
 const redactor = createRedactor('a tenant key');
 const redactText = (text: string): string => redactor.redactText(text);
@@ -146,9 +146,9 @@ describe('an interaction', () => {
 
   it('is not changed by a second time, nor where there is nothing', () => {
     const once = redactor.redactInteraction(raw).interaction;
-    expect(redactor.redactInteraction(once)).toEqual({ interaction: once, replaced: 0 });
+    expect(redactor.redactInteraction(once)).toEqual({ interaction: once, replaced: 0, answerOffsets: [], values: [] });
     const clean = interactionOf({});
-    expect(redactor.redactInteraction(clean)).toEqual({ interaction: clean, replaced: 0 });
+    expect(redactor.redactInteraction(clean)).toEqual({ interaction: clean, replaced: 0, answerOffsets: [], values: [] });
     expect(raw.answer.text).toBe('{"contact":"5551234567"}');
   });
 });
