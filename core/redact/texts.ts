@@ -29,7 +29,7 @@ export function mapInteraction(interaction: Interaction, map: TextMap): Interact
   };
 }
 
-const mapOthers = <T extends object>(fields: T, map: TextMap): T => Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, OURS.has(name) ? value : (map.json({ [name]: value }) as Record<string, unknown>)[name]])) as T;
+const mapOthers = <T extends object>(fields: T, map: TextMap): T => Object.fromEntries(Object.entries(fields).map(([name, value]: [string, unknown]) => [name, OURS.has(name) ? value : (map.json({ [name]: value }) as Record<string, unknown>)[name]])) as T;
 
 function mapMessage(message: Message, map: TextMap): Message {
   const { role, parts, toolCallId, toolCalls, ...others } = message;
