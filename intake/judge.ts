@@ -5,7 +5,7 @@ import { drawCase } from '../core/curate/draw.ts';
 import { detect, sameVerdict } from '../core/detect/index.ts';
 import { digestOfJson, keyedHash } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
-import { createRedactor, mapRange, type OffsetMap, type Redactor } from '../core/redact/index.ts';
+import { createRedactor, mapRange, names, type OffsetMap, type Recogniser, type Redactor } from '../core/redact/index.ts';
 import { tenantKey, type Keys } from '../stores/keys.ts';
 import type { NewCorrection, NewInteraction } from '../stores/ports.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
@@ -16,18 +16,22 @@ const MAX_REDACTORS = 1_000;
 export interface Judge {
   interaction(raw: Interaction, loaded: LoadedWorkload): Omit<NewInteraction, 'hmac' | 'position'>;
   /** @param corrected the kept interaction where it is known already: what only its words gave away is then replaced in the answer, too */
-  correction(raw: Correction, tenant: string, corrected?: Pick<Interaction, 'redaction'>): Omit<NewCorrection, 'hmac' | 'position'>;
+  correction(raw: Correction, tenant: string, loaded: LoadedWorkload, corrected?: Pick<Interaction, 'redaction'>): Omit<NewCorrection, 'hmac' | 'position'>;
 }
 
-/** Pure but for its cache of redactors: the same record with the same keys gives the same result, whenever it is replayed. */
-export function createJudge(keys: Keys): Judge {
+/**
+ * Pure but for its cache of redactors: the same record with the same keys gives the same result, whenever it is replayed.
+ * @param recogniser finds names and addresses for the workloads that ask for it
+ */
+export function createJudge(keys: Keys, recogniser: Recogniser = names): Judge {
   const redactors = new Map<string, Redactor>();
-  const redactorOf = (tenant: string): Redactor => {
-    let redactor = redactors.get(tenant);
+  const redactorOf = (tenant: string, withNames: boolean): Redactor => {
+    const name = `${withNames} ${tenant}`;
+    let redactor = redactors.get(name);
     if (redactor === undefined) {
       if (redactors.size >= MAX_REDACTORS) redactors.clear();
-      redactor = createRedactor(tenantKey(keys, tenant));
-      redactors.set(tenant, redactor);
+      redactor = createRedactor(tenantKey(keys, tenant), withNames ? recogniser : undefined);
+      redactors.set(name, redactor);
     }
     return redactor;
   };
@@ -39,7 +43,7 @@ export function createJudge(keys: Keys): Judge {
         return detect({ messages, tools, outputSchema: interaction.outputSchema ?? outputSchema, answer, finishReason }, workload.detectors);
       };
       const before = judged(raw);
-      const redactor = redactorOf(raw.tenant);
+      const redactor = redactorOf(raw.tenant, workload.redaction.names);
       const redacted = redactor.redactInteraction(raw);
       const after = judged(redacted.interaction);
       const changedVerdict = !sameVerdict(before, after);
@@ -62,8 +66,8 @@ export function createJudge(keys: Keys): Judge {
       };
     },
 
-    correction(raw, tenant, corrected) {
-      const correction: Correction = { ...raw, answer: redactorOf(tenant).redactAnswer(raw.answer, corrected?.redaction?.values ?? []) };
+    correction(raw, tenant, { workload }, corrected) {
+      const correction: Correction = { ...raw, answer: redactorOf(tenant, workload.redaction.names).redactAnswer(raw.answer, corrected?.redaction?.values ?? []) };
       return { digest: nameOf(correction), correction };
     },
   };

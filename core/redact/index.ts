@@ -11,6 +11,7 @@ import { surrogateFor } from './surrogate.ts';
 import { crossing, mapInteraction, type TextMap } from './texts.ts';
 
 export { mapRange, type OffsetMap } from './offsets.ts';
+export { names } from './names.ts';
 export type { NamedSpan, Recogniser } from './recogniser.ts';
 export type { ReplacedValue } from './replaced.ts';
 
@@ -147,6 +148,9 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [redact(key, session), redactJson(item, session, depth + 1, key)]));
   };
 
+  /** Tools and schemas come with every record and hold nothing to replace: they are read as one text. */
+  const isClean = (value: object): boolean => findSpans(unescaped(JSON.stringify(value)).text, recogniser).length === 0;
+
   const redactNumber = (name: string, value: number, session: Session): number => {
     if (!Number.isSafeInteger(value) || value < LEAST_NUMBER) return value;
     const redacted = Number(redactNamed(name, String(value), session));
@@ -156,7 +160,7 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
   const textMap = (session: Session, passes: Edit[][]): TextMap => ({
     text: (text) => redact(text, session),
     answer: (text) => redact(text, session, passes),
-    json: (value) => redactJson(value, session),
+    json: (value) => (typeof value === 'object' && value !== null && isClean(value) ? value : redactJson(value, session)),
     across: (texts) => crossing(texts, (text) => findSpans(text, recogniser), (span, value) => {
       const surrogate = surrogateOf(span, value, session);
       if (surrogate !== value) session.replaced += 1;
