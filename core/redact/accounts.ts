@@ -23,6 +23,7 @@ const CARD_GROUPS: readonly (readonly number[])[] = [[4, 4, 4, 4, 3], [4, 4, 4, 
 export function cardAt(text: string, chain: Chain, cue: () => Cue | null): Span | null {
   const start = chain.starts[0] as number;
   const first = groupLength(chain, 0);
+  if (text[start - 1] === '+') return null;
   if (first >= 13 && first <= 19) {
     const end = chain.ends[0] as number;
     const left = tiedLeft(text, start);
@@ -37,8 +38,8 @@ export function cardAt(text: string, chain: Chain, cue: () => Cue | null): Span 
     if (!hasGroups(text, chain, groups)) continue;
     const end = chain.ends[groups.length - 1] as number;
     const separator = text[chain.ends[0] as number] as string;
-    // Part of a longer number in groups, such as a parcel's.
-    const isTied = (tiedLeft(text, start) === separator && isGroupOfFour(text, start - 5)) || (tiedRight(text, end) === separator && groups.at(-1) === 4 && isGroupOfFour(text, end + 1));
+    // Part of a longer number in groups, such as a parcel's; a year or an expiry beside a card is none.
+    const isTied = (tiedLeft(text, start) === separator && isGroupOfFour(text, start - 5) && !isYear(text, start - 5)) || (tiedRight(text, end) === separator && isGroupOfFour(text, end + 1) && cue() === 'other');
     if (!isTied && !isWordAt(text, end) && isCard(digitsBetween(text, start, end))) return spanOf('card', start, end);
   }
   return null;
@@ -46,18 +47,27 @@ export function cardAt(text: string, chain: Chain, cue: () => Cue | null): Span 
 
 const isGroupOfFour = (text: string, at: number): boolean => at >= 0 && /^\d{4}(?!\d)/.test(text.slice(at, at + 5));
 
+const isYear = (text: string, at: number): boolean => /^(?:19|20)/.test(text.slice(at, at + 2)) && tiedLeft(text, at) === '';
+
 /** Characters of an IBAN by country (ISO 13616 registry). */
 const IBAN_LENGTHS: ReadonlyMap<string, number> = new Map(
   'AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30'
     .split(' ')
     .map((entry): [string, number] => [entry.slice(0, 2), Number(entry.slice(2))]),
 );
+const isUpper = (code: number): boolean => code >= 65 && code <= 90;
+const isAsciiLetter = (code: number): boolean => isUpper(code & ~32) && code >= 65;
 const IBAN_SEPARATOR = /[ \-.\u00a0\u202f]/;
 
 /** @param digits offset of the check digits; the country stands before them */
 export function ibanAt(text: string, digits: number): Span | null {
   let start = digits - 2;
-  if (start >= 1 && IBAN_SEPARATOR.test(text[digits - 1] as string)) start -= 1;
+  const before = text.charCodeAt(digits - 1);
+  if (!isAsciiLetter(before)) {
+    // "DE 89 3704 …" is written in capitals.
+    if (start < 1 || !isUpper(text.charCodeAt(digits - 2)) || !IBAN_SEPARATOR.test(text[digits - 1] as string)) return null;
+    start -= 1;
+  }
   if (start < 0 || isWordAt(text, start - 1)) return null;
   const length = IBAN_LENGTHS.get(text.slice(start, start + 2).toUpperCase());
   if (length === undefined) return null;
@@ -101,7 +111,7 @@ export type NationalIdSort = 'nir' | 'steuer_id' | 'dni' | 'nie' | 'nino';
 /** Which country's id this is, by its form and check digits; the surrogate must be of the same. */
 export function nationalIdSort(text: string): NationalIdSort | null {
   const compact = text.replace(/[^A-Za-z0-9]/g, '').toUpperCase();
-  if (/^[1-478]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{10}$/.test(compact)) return nirKey(compact.slice(0, 13)) === compact.slice(13) ? 'nir' : null;
+  if (/^[12]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{10}$/.test(compact)) return nirKey(compact.slice(0, 13)) === compact.slice(13) ? 'nir' : null;
   if (/^[1-9]\d{10}$/.test(compact)) return hasTaxIdDigits(compact.slice(0, 10)) && mod11x10Digit(compact.slice(0, 10)) === compact[10] ? 'steuer_id' : null;
   if (/^\d{8}[A-Z]$/.test(compact)) return dniLetter(compact.slice(0, 8)) === compact[8] ? 'dni' : null;
   if (/^[XYZ]\d{7}[A-Z]$/.test(compact)) return dniLetter(`${'XYZ'.indexOf(compact[0] as string)}${compact.slice(1, 8)}`) === compact[8] ? 'nie' : null;

@@ -35,6 +35,13 @@ export function readChain(text: string, start: number): Chain {
   return scratch;
 }
 
+/** Digits of all groups together. */
+export function countDigits(chain: Chain): number {
+  let count = 0;
+  for (let i = 0; i < chain.count; i += 1) count += (chain.ends[i] as number) - (chain.starts[i] as number);
+  return count;
+}
+
 export const groupLength = (chain: Chain, index: number): number => (index < chain.count ? (chain.ends[index] as number) - (chain.starts[index] as number) : 0);
 
 /** Text between group `index` and the next. */

@@ -38,8 +38,11 @@ const isUpper = (code: number): boolean => code >= 65 && code <= 90;
 /** "Tel." and "no." end no sentence. */
 const isAbbreviated = (text: string, dot: number): boolean => /(?:^|[^\p{L}])\p{L}{1,4}$/u.test(text.slice(Math.max(dot - 5, 0), dot)) && !/\d\.$/.test(text.slice(Math.max(dot - 1, 0), dot + 1));
 
-/** What the words before `at` announce. Stops at a digit, a bracket that opens a new thing, or a word that is neither cue nor filler. */
-export function cueBefore(text: string, at: number): Cue | null {
+/**
+ * What the words before `at` announce, none of them before `from`: letters of a key or an address are no words. Stops at a digit, a bracket that opens a new thing, or a word that
+ * is neither cue nor filler.
+ */
+export function cueBefore(text: string, at: number, from = 0): Cue | null {
   let i = at;
   let sawTail = false;
   let sawNumber = false;
@@ -47,7 +50,7 @@ export function cueBefore(text: string, at: number): Cue | null {
   const outcome = (): Cue | null => (sawId ? 'id' : null);
   for (let words = 0; words < MAX_WORDS; words += 1) {
     let gap = 0;
-    while (i > 0 && gap < MAX_GAP && !isLetter(text.charCodeAt(i - 1))) {
+    while (i > from && gap < MAX_GAP && !isLetter(text.charCodeAt(i - 1))) {
       const code = text.charCodeAt(i - 1);
       // The end of a sentence or of another property ends what a word can announce; "Tel." and "no." do not.
       if (isDigitCode(code) || code === 10 || code === 123 || code === 125 || code === 44 || code === 59 || code === 33 || code === 63) return outcome();
@@ -55,12 +58,12 @@ export function cueBefore(text: string, at: number): Cue | null {
       i -= 1;
       gap += 1;
     }
-    if (i === 0 || gap === MAX_GAP || (gap === 0 && words === 0)) return outcome();
+    if (i === from || gap === MAX_GAP || (gap === 0 && words === 0)) return outcome();
     // One word of a sentence, or one of those that make up a name such as contactPhone or contact_phone.
     const end = i;
     let start = i;
     let hump = -1;
-    while (start > 0 && end - start < MAX_WORD && isLetter(text.charCodeAt(start - 1))) {
+    while (start > from && end - start < MAX_WORD && isLetter(text.charCodeAt(start - 1))) {
       start -= 1;
       if (hump < 0 && start < end - 1 && isUpper(text.charCodeAt(start)) && !isUpper(text.charCodeAt(start - 1))) hump = start;
     }

@@ -22,6 +22,12 @@ export function encodeLike(token: string, text: string): string {
 
 /** @param hasValues whether anything would be replaced in a decoded text */
 export function encodedAt(text: string, start: number, end: number, hasValues: (decoded: string) => boolean): Span | null {
-  const decoded = decodeBase64(text.slice(start, end));
-  return decoded !== null && hasValues(decoded) ? { kind: 'encoded', start, end, prefix: 0, cued: false } : null;
+  if (end - start > MAX_ENCODED) return null;
+  // Behind a name's = and before a sentence's full stop.
+  const found = /(?:^|=)([A-Za-z0-9+/_-]{16,}={0,2})\.*$/.exec(text.slice(start, end));
+  if (!found) return null;
+  const token = found[1] as string;
+  const from = start + found.index + found[0].indexOf(token);
+  const decoded = decodeBase64(token);
+  return decoded !== null && hasValues(decoded) ? { kind: 'encoded', start: from, end: from + token.length, prefix: 0, cued: false } : null;
 }

@@ -1,6 +1,6 @@
 // Finds personal data and secrets in running text: one pass notes where to look, then each rule looks there and nowhere else.
 import { cardAt, ibanAt, nationalIdAt, ssnAt } from './accounts.ts';
-import { isDigitCode, isWordAt, readChain } from './chain.ts';
+import { countDigits, hasGroups, isDigitCode, isWordAt, readChain } from './chain.ts';
 import { coinAt } from './coins.ts';
 import { cueBefore, type Cue } from './cues.ts';
 import { emailAt } from './emails.ts';
@@ -15,6 +15,8 @@ import { survey } from './survey.ts';
 /** Base64 within base64 is looked into no further. */
 const MAX_NESTING = 1;
 
+const LEAST_DIGITS = 6;
+
 /**
  * All values to be replaced, in order and without overlap: where two claim the same characters, the rule tried first wins.
  * Time and memory grow with the length of the text and with nothing else, whatever is in it.
@@ -22,16 +24,10 @@ const MAX_NESTING = 1;
  */
 export function findSpans(text: string, recogniser?: Recogniser, nesting = 0): Span[] {
   const spans: Span[] = [];
-  /** 1 for every character that belongs to a span. */
-  let claimed: Uint8Array | null = null;
-  const block = (start: number, end: number): void => {
-    claimed ??= new Uint8Array(text.length);
-    claimed.fill(1, start, end);
-  };
+  const taken = new Taken(text.length);
   const claim = (span: Span | null): boolean => {
-    if (span === null) return false;
-    if (claimed !== null) for (let i = span.start; i < span.end; i += 1) if (claimed[i] === 1) return false;
-    block(span.start, span.end);
+    if (span === null || taken.overlaps(span.start, span.end)) return false;
+    taken.add(span.start, span.end);
     spans.push(span);
     return true;
   };
@@ -52,25 +48,62 @@ export function findSpans(text: string, recogniser?: Recogniser, nesting = 0): S
   if (text.length > 10 && HAS_SAID.test(text)) saidIn(text, claim);
   for (const at of ats) claim(emailAt(text, at));
   for (let i = 0; i < hexColons.length; i += 2) claim(ipv6In(text, hexColons[i] as number, hexColons[i + 1] as number));
-  findNumbers(text, digits, claim, block, (at) => claimed?.[at] === 1);
+  findNumbers(text, digits, claim, taken);
   if (recogniser) for (const span of recogniser.find(text)) claim({ ...span, prefix: 0, cued: true });
-  return spans.sort((a, b) => a.start - b.start);
+  return spans.length > 1 ? spans.sort((a, b) => a.start - b.start) : spans;
 }
 
-function findNumbers(text: string, digits: readonly number[], claim: (span: Span | null) => boolean, block: (start: number, end: number) => void, isClaimed: (at: number) => boolean): void {
+/** The stretches that spans have claimed: a short list, or one mark per character where there are many. */
+class Taken {
+  readonly #length: number;
+  readonly #places: number[] = [];
+  #marks: Uint8Array | null = null;
+  constructor(length: number) {
+    this.#length = length;
+  }
+  overlaps(start: number, end: number): boolean {
+    const marks = this.#marks;
+    if (marks !== null) {
+      for (let i = start; i < end; i += 1) if (marks[i] === 1) return true;
+      return false;
+    }
+    for (let i = 0; i < this.#places.length; i += 2) if (start < (this.#places[i + 1] as number) && (this.#places[i] as number) < end) return true;
+    return false;
+  }
+  /** Where the last stretch before `at` ends, as far as words before a value are read. */
+  endBefore(at: number): number {
+    let last = 0;
+    if (this.#marks === null) for (let i = 1; i < this.#places.length; i += 2) last = Math.max(last, (this.#places[i] as number) <= at ? (this.#places[i] as number) : 0);
+    else for (let i = at; i > Math.max(at - FURTHEST_WORD, 0) && last === 0; i -= 1) if (this.#marks[i - 1] === 1) last = i;
+    return last;
+  }
+  add(start: number, end: number): void {
+    this.#places.push(start, end);
+    if (this.#marks === null && this.#places.length > MOST_LISTED) {
+      this.#marks = new Uint8Array(this.#length);
+      for (let i = 0; i < this.#places.length; i += 2) this.#marks.fill(1, this.#places[i], this.#places[i + 1]);
+    } else this.#marks?.fill(1, start, end);
+  }
+}
+const MOST_LISTED = 32;
+const FURTHEST_WORD = 120;
+
+function findNumbers(text: string, digits: readonly number[], claim: (span: Span | null) => boolean, taken: Taken): void {
   for (const start of digits) {
-    if (isClaimed(start)) continue;
+    if (taken.overlaps(start, start + 1)) continue;
     if (claim(ibanAt(text, start))) continue;
     const chain = readChain(text, start);
+    // Nothing below has fewer digits but an address in dots.
+    if (countDigits(chain) < LEAST_DIGITS && chain.count < 4) continue;
     const isInWord = isWordAt(text, start - 1);
     let cue: Cue | null | undefined;
-    const readCue = (): Cue | null => (cue === undefined ? (cue = cueBefore(text, start)) : cue);
+    const readCue = (): Cue | null => (cue === undefined ? (cue = cueBefore(text, start, taken.endBefore(start))) : cue);
     if (claim(nationalIdAt(text, chain, readCue)) || isInWord) continue;
     // 51.51.25.72 may be either: the word before decides.
-    if (chain.count > 3 && text.charCodeAt(chain.ends[0] as number) === 46 && readCue() !== 'phone') {
-      const address = ipv4At(text, start);
+    if (chain.count > 3 && text.charCodeAt(chain.ends[0] as number) === 46 && !(hasGroups(text, chain, [2, 2, 2, 2]) && readCue() === 'phone')) {
+      const address = ipv4At(text, start, readCue);
       // An address that stays as it is, a surrogate above all, must not become a part of a telephone number beside it.
-      if (address?.keep) block(address.span.start, address.span.end);
+      if (address?.keep) taken.add(address.span.start, address.span.end);
       else if (address && claim(address.span)) continue;
       if (address) continue;
     }

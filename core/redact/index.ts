@@ -80,6 +80,7 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
       result = redactOnce(before, session, edits);
       if (result === before) break;
       passes?.push(edits);
+      if (edits.every((edit) => standsApart(result, edit))) break;
     }
     return result;
   };
@@ -210,6 +211,14 @@ function rewritten(written: string, offsets: Int32Array | null, start: number, v
   for (let i = 0; i < value.length; i += 1) result += value[i] === surrogate[i] ? written.slice(offsets[start + i], offsets[start + i + 1]) : surrogate[i];
   return result;
 }
+
+/**
+ * Nothing beside the surrogate can be one value with it: space, a quote, a bracket or the end of a sentence is next to it, and no
+ * digit within reach of a number's separators. Most do, and need no second pass.
+ */
+const standsApart = (text: string, { storedFrom, storedTo }: Edit): boolean =>
+  /(?:^|[\s"<[{,:])$/.test(text.slice(Math.max(storedFrom - 1, 0), storedFrom)) && !/\d[^\p{L}\p{N}]{1,3}$/u.test(text.slice(Math.max(storedFrom - 4, 0), storedFrom)) &&
+  /^(?:[.,;:!?]?(?:[\s"<>\]},;]|$))(?![^\p{L}\p{N}]{0,2}\d)/u.test(text.slice(storedTo, storedTo + 5));
 
 function replaceKnown(text: string, session: Session, passes?: Edit[][]): string {
   let result = text;

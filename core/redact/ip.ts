@@ -1,5 +1,5 @@
 // Finds IPv4 and IPv6 addresses, and tells them from versions, times and code.
-import { cueBefore } from './cues.ts';
+import type { Cue } from './cues.ts';
 import type { Span } from './kinds.ts';
 
 /** 198.18.0.0/15, reserved for benchmarks (RFC 2544), where the surrogates come from: nobody's address. */
@@ -10,11 +10,11 @@ const IPV4 = new RegExp(`(?:${OCTET}\\.){3}${OCTET}(?![\\w]|\\.\\d|-\\d)`, 'y');
 const LONGEST_IPV6 = 45;
 
 /** @returns the address; `keep` when it is one that says nothing about anybody and stays */
-export function ipv4At(text: string, at: number): { span: Span; keep: boolean } | null {
+export function ipv4At(text: string, at: number, cue: () => Cue | null): { span: Span; keep: boolean } | null {
   IPV4.lastIndex = at;
   const found = IPV4.exec(text);
   if (!found || /[\w.-]/.test(text[at - 1] ?? ' ')) return null;
-  if (cueBefore(text, at) === 'version' || isProductVersion(text, at)) return null;
+  if (cue() === 'version' || isProductVersion(text, at)) return null;
   const [address] = found;
   const keep = /^(?:127\.|0\.|255\.255\.|169\.254\.)/.test(address) || isReservedIpv4(address);
   return { span: { kind: 'ipv4', start: at, end: at + address.length, prefix: 0, cued: false }, keep };

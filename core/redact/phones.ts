@@ -114,9 +114,9 @@ function national(text: string, chain: Chain, start: number, cue: () => Cue | nu
   return spanOf(start, end);
 }
 
-/** Any grouping of 7 to 15 digits. */
+/** Any grouping of 7 to 12 digits; more have a country's code in front, and a form of their own. */
 function afterCue(text: string, chain: Chain, start: number, isOpen: boolean): Span | null {
-  const { last, digits } = takeGroups(text, chain, 0, 0, 7, 15);
+  const { last, digits } = takeGroups(text, chain, 0, 0, 7, 12);
   if (last < 0 || digits < 7) return null;
   const end = chain.ends[last] as number;
   if (isDigitCode(text.charCodeAt(end))) return null;

@@ -1,4 +1,5 @@
 // Finds keys, tokens and passwords: by the prefixes their issuers give them, by their frame, or by the name they are assigned to.
+import { isDigitCode } from './chain.ts';
 import type { Span } from './kinds.ts';
 
 const spanOf = (start: number, end: number, prefix = 0, cued = false): Span => ({ kind: 'secret', start, end, prefix, cued });
@@ -28,9 +29,9 @@ export function secretsInToken(text: string, start: number, end: number, claim: 
   const hook = token.includes('hooks.slack') ? SLACK_HOOK.exec(token) : null;
   if (hook) claim(spanOf(start + hook.index + hook[0].length - (hook[1] as string).length, start + hook.index + hook[0].length));
   // A bot's token: its number, a colon and 35 characters.
-  if (token.startsWith('AA') && text[start - 1] === ':') {
+  if (text[start - 1] === ':') {
     const number = TELEGRAM.exec(text.slice(Math.max(start - 12, 0), start));
-    if (number && /^AA[\w-]{33}(?![\w-])/.test(token)) claim(spanOf(start - number[0].length, start + 35));
+    if (number && /^[\w-]{35}(?![\w-])/.test(token)) claim(spanOf(start - number[0].length, start + 35));
   }
   const scheme = /(?:^|[^A-Za-z])(bearer|basic|token)["']?[ \t]{1,4}$/i.exec(text.slice(Math.max(start - 14, 0), start))?.[1]?.toLowerCase();
   const credential = token.replace(/\.+$/, '');
@@ -100,15 +101,17 @@ function strengthOf(words: readonly string[]): Strength | null {
   return null;
 }
 
-/** Last letters of all names above: most names before a colon end here. */
-const LAST_LETTERS = new Set([...PASSWORDS, ...KEYS, 'key', 'keys'].map((word) => word.at(-1)));
+/** Last three letters of all names above: most names before a colon end otherwise. */
+const ENDINGS = new Set([...PASSWORDS, ...KEYS, 'key', 'keys'].map((word) => word.slice(-3)));
 
 /** The value after the : or = at `at`, when the name before it is that of a secret. */
 export function assignedAt(text: string, at: number): Span | null {
   let nameEnd = at;
   if (text[at] === '=' && text[nameEnd - 1] === ':') nameEnd -= 1;
-  while (nameEnd > 0 && at - nameEnd < 6 && /["'`\s\\)\]]/.test(text[nameEnd - 1] as string)) nameEnd -= 1;
-  if (!LAST_LETTERS.has((text[nameEnd - 1] ?? '').toLowerCase()) && !/\d/.test(text[nameEnd - 1] ?? '')) return null;
+  while (nameEnd > 0 && at - nameEnd < 6 && `"'\`) ]\\`.includes(text[nameEnd - 1] as string)) nameEnd -= 1;
+  // "password2" is one as well.
+  const letters = isDigitCode(text.charCodeAt(nameEnd - 1)) ? nameEnd - 1 : nameEnd;
+  if (!ENDINGS.has(text.slice(Math.max(letters - 3, 0), letters).toLowerCase())) return null;
   const words = nameBefore(text, nameEnd);
   const strength = strengthOf(words) ?? twoWords(text, nameEnd, words);
   if (strength === null) return null;
@@ -128,7 +131,7 @@ export function saidIn(text: string, claim: (span: Span) => void): void {
   for (const found of text.matchAll(SAID)) {
     const words = found[0].toLowerCase();
     const span = valueFrom(text, found.index + found[0].length, /^(?:pass|kenn|contra|senha|pwd)/.test(words) ? 'password' : /key|api|access|auth/.test(words) ? 'key' : 'token');
-    if (span) claim(span);
+    if (span && !/\s/.test(text.slice(span.start, span.end))) claim(span);
   }
 }
 export const HAS_SAID = /passw|passp|passc|kennwort|contrase|senha|pwd|token|secret|[_ -]key/i;
@@ -147,12 +150,12 @@ function valueFrom(text: string, start: number, strength: Strength): Span | null
   return looksSecret(value, strength) ? spanOf(from, from + value.length, 0, true) : null;
 }
 
-/** Words and plain numbers are talk about a password, not one; neither is a place that another program fills. */
+/** Words and plain numbers are talk about a password, not one; so is a place that another program fills, and an e-mail address is found as such. */
 function looksSecret(value: string, strength: Strength): boolean {
-  if (value.length < LEAST[strength] || /^(?:[$%{[(<*]|\.{3}|xxx|process\.env|os\.|getenv|null|none|true|false)/i.test(value) || /^(.)\1*$/.test(value) || value.includes('://')) return false;
+  if (value.length < LEAST[strength] || /^(?:[$%{[(<*]|\.{3}|xxx|process\.env|os\.|getenv|null|none|true|false)/i.test(value) || /^(.)\1*$/.test(value) || value.includes('://') || /@[^@]+\.\p{L}{2,24}$/u.test(value)) return false;
   const hasLetter = /\p{L}/u.test(value);
   const hasDigit = /\d/.test(value);
-  if (strength === 'password') return /\s/.test(value) ? hasLetter && hasDigit && value.length <= 60 : hasLetter ? hasDigit || /[!@#$%^&*+?~]/.test(value) || /[a-z].*[A-Z].*[a-z]|[A-Z]{2}.*[a-z]|[a-z]{2}[A-Z]/.test(value) : value.length >= 6 && hasDigit && !/^\d+$/.test(value);
+  if (strength === 'password') return /\s/.test(value) ? hasLetter && hasDigit && value.length <= 60 && !/^\s|\s$/.test(value) : hasLetter ? hasDigit || /[!@#$%^&*+?~]/.test(value) || /[a-z].*[A-Z].*[a-z]|[A-Z]{2}.*[a-z]|[a-z]{2}[A-Z]/.test(value) : value.length >= 6 && hasDigit && !/^\d+$/.test(value);
   if (!hasLetter || /\s/.test(value)) return false;
   return hasDigit || (value.length >= 20 && /[a-z]/.test(value) && /[A-Z]/.test(value));
 }

@@ -14,7 +14,9 @@ const KEPT: ReadonlySet<string> = new Set(
 );
 
 /** Coined names for words, digits for digits; titles, "Street" and punctuation stay. A value of coined names alone is left as it is. */
-export function namesLike(keyed: Keyed, text: string): string {
+export function namesLike(keyed: Keyed, kind: 'person' | 'address', text: string): string {
+  // "IL 62704", "SW1A 1AA": the codes of states and regions are two capitals.
+  const isKept = (word: string): boolean => word.length < 2 || KEPT.has(word.toLowerCase()) || (kind === 'address' && /^[A-Z]{2}$/.test(word));
   const words = text.match(/[\p{L}\p{M}]+/gu) ?? [];
   const own = words.filter((word) => !isKept(word));
   if (own.length > 0 && own.every((word) => COINED.test(word))) return text;
@@ -28,5 +30,3 @@ export function namesLike(keyed: Keyed, text: string): string {
     return piece[0] === piece[0]?.toLowerCase() ? coined.toLowerCase() : coined;
   });
 }
-
-const isKept = (word: string): boolean => word.length < 2 || KEPT.has(word.toLowerCase());

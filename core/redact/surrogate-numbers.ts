@@ -7,7 +7,7 @@ import { digitsOf, DIGITS, fill, FROM_TWO, regrouped, sealed, UPPER, type Templa
 
 /** Issuer numbers of the cards that payment providers publish for tests, by the network's first digits. */
 const TEST_ISSUERS: readonly (readonly [RegExp, string])[] = [
-  [/^4/, '411111'], [/^5[1-5]/, '555555'], [/^2[2-7]/, '222300'], [/^34/, '343434'], [/^37/, '378282'], [/^(?:6011|64|65)/, '601111'], [/^35/, '353011'], [/^36/, '360066'], [/^38/, '385200'], [/^30/, '305693'], [/^62/, '620000'], [/^67/, '675964'],
+  [/^4/, '411111'], [/^5[1-5]/, '555555'], [/^2[2-7]/, '222300'], [/^34/, '343434'], [/^37/, '378282'], [/^6[045]/, '601111'], [/^35/, '353011'], [/^36/, '360066'], [/^38/, '385200'], [/^30/, '305693'], [/^62/, '620000'], [/^67/, '675964'],
 ];
 
 /** A test card of the same network; of a network without one, a number with its first two digits. */
@@ -146,8 +146,8 @@ export function phone(keyed: Keyed, written: string): string {
 /** Country code and trunk zeros stay; where a group starts with 2 to 9 so does its surrogate's, which keeps area codes possible. */
 function sealedPhone(keyed: Keyed, text: string, digits: string, kept: number): string {
   const template: string[] = [];
-  // Where a North American exchange would stand: what is none must not become one.
-  const exchange = kept + (digits.length === 11 && digits.startsWith('1') ? 4 : 3);
+  // Where a North American area and exchange would stand: what are none must not become them.
+  const area = kept + (digits.length === 11 && digits.startsWith('1') ? 1 : 0);
   let startsGroup = true;
   for (const character of text) {
     if (!DIGITS.includes(character)) {
@@ -156,9 +156,9 @@ function sealedPhone(keyed: Keyed, text: string, digits: string, kept: number): 
     }
     const place = template.length;
     // Which digits may stand here must follow from the surrogate as it does from the value.
-    if (place < kept || (startsGroup && character < '2')) template.push(character);
+    if (place < kept || (startsGroup && character < '2') || (place === kept && character < '2')) template.push(character);
     else if (place === 1 && digits.startsWith('0')) template.push('123456789');
-    else template.push(startsGroup || place === kept || place === exchange ? (character < '2' ? '01' : FROM_TWO) : DIGITS);
+    else template.push(startsGroup || place === area || place === area + 3 ? (character < '2' ? '01' : FROM_TWO) : DIGITS);
     startsGroup = false;
   }
   const free = template.filter((choices) => choices.length > 1).length;

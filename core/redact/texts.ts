@@ -29,7 +29,11 @@ export function mapInteraction(interaction: Interaction, map: TextMap): Interact
   };
 }
 
-const mapOthers = <T extends object>(fields: T, map: TextMap): T => Object.fromEntries(Object.entries(fields).map(([name, value]: [string, unknown]) => [name, OURS.has(name) ? value : (map.json({ [name]: value }) as Record<string, unknown>)[name]])) as T;
+function mapOthers<T extends object>(fields: T, map: TextMap): T {
+  const mapped = { ...fields } as Record<string, unknown>;
+  for (const name of Object.keys(mapped)) if (!OURS.has(name)) mapped[name] = (map.json({ [name]: mapped[name] }) as Record<string, unknown>)[name];
+  return mapped as T;
+}
 
 function mapMessage(message: Message, map: TextMap): Message {
   const { role, parts, toolCallId, toolCalls, ...others } = message;

@@ -190,10 +190,12 @@ describe('whatever the text', () => {
   });
 
   it('hostile text takes no time', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     const units = ['a@', '@', '1.', '1-', '0 ', '(1', '+1 ', ':', 'a:', 'eyJ', 'eyJa.', '-----BEGIN PRIVATE KEY-----', '-----BEGIN ', 'sk-', 'token=', 'token ', 'Bearer ', 'phone ', 'call 1', '://a:', 'a.', 'DE89 ', '4111 ', '\\', '\\n', 'jo@x.co ', '1'];
     for (const unit of units) redactText(unit.repeat(100_000 / unit.length));
-    expect(performance.now() - started).toBeLessThan(10_000);
+    // 20 ms each on an idle machine; bench/redact-speed.ts measures them one by one.
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1_000 / units.length).toBeLessThan(60);
   });
 });
 
