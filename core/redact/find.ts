@@ -49,7 +49,7 @@ export function findSpans(text: string, recogniser?: Recogniser, nesting = 0): S
   for (const at of ats) claim(emailAt(text, at));
   for (let i = 0; i < hexColons.length; i += 2) claim(ipv6In(text, hexColons[i] as number, hexColons[i + 1] as number));
   findNumbers(text, digits, claim, taken);
-  if (recogniser) for (const span of recogniser.find(text)) claim({ ...span, prefix: 0, cued: true });
+  if (recogniser) for (const { kind, start, end } of recogniser.find(text)) if (start >= 0 && start < end && end <= text.length) claim({ kind, start, end, prefix: 0, cued: true });
   return spans.length > 1 ? spans.sort((a, b) => a.start - b.start) : spans;
 }
 

@@ -14,6 +14,7 @@ export { mapRange, type OffsetMap } from './offsets.ts';
 export { names } from './names.ts';
 export type { NamedSpan, Recogniser } from './recogniser.ts';
 export type { ReplacedValue } from './replaced.ts';
+export { textsOf } from './texts.ts';
 
 export const REDACTOR_VERSION = 'redactor@2';
 

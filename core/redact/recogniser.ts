@@ -9,8 +9,8 @@ export interface NamedSpan {
 
 /**
  * Finds names and addresses in one text. Pure and synchronous, so that a record gives the same result whenever it is
- * replayed; a service over HTTP is asked for a whole batch before, and its answers are handed in by `recogniserFrom`.
- * Spans that are out of range, out of order or taken by a pattern already are left out.
+ * replayed. A service over HTTP is asked before, for all of `textsOf` a batch; `find` then looks its answers up, and has none
+ * for a text that was not asked about. Spans that are out of range or taken by a pattern already are left out.
  */
 export interface Recogniser {
   /** `name@version`, kept with each record. */

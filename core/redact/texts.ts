@@ -1,5 +1,6 @@
 // Where an interaction carries text, and how each such place is rewritten.
 import type { Interaction, Message, TextPart, ToolCall } from '../contracts/index.ts';
+import { unescaped } from './escapes.ts';
 import type { Span } from './kinds.ts';
 
 export interface TextMap {
@@ -50,6 +51,22 @@ function mapMessage(message: Message, map: TextMap): Message {
 
 /** Ids pair calls with their results: the same rewriting on both sides keeps the pair. */
 const mapCall = ({ id, name, arguments: given, ...others }: ToolCall, map: TextMap): ToolCall => ({ ...(map.json(others) as object), name: map.text(name), arguments: map.text(given), ...(id === undefined ? {} : { id: map.text(id) }) });
+
+/** Every text of an interaction that is searched, as a recogniser gets it: escapes are seen through. */
+export function textsOf(interaction: Interaction): string[] {
+  const texts = new Set<string>();
+  const text = (written: string): string => {
+    texts.add(unescaped(written).text);
+    return written;
+  };
+  const json = (value: unknown): unknown => {
+    if (typeof value === 'string') text(value);
+    else if (typeof value === 'object' && value !== null) Object.values(value).forEach(json);
+    return value;
+  };
+  mapInteraction(interaction, { text, answer: text, json, across: (parts) => [...parts] });
+  return [...texts];
+}
 
 /** Characters on either side of a border that are looked at: no value is longer. */
 const REACH = 400;

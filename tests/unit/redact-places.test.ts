@@ -6,7 +6,7 @@ import { DetectorSettings, type Interaction } from '../../core/contracts/index.t
 import { detect, sameVerdict } from '../../core/detect/index.ts';
 import { bech32Check, coinSort } from '../../core/redact/coins.ts';
 import { nationalIdSort } from '../../core/redact/accounts.ts';
-import { createRedactor, mapRange, names, type Recogniser } from '../../core/redact/index.ts';
+import { createRedactor, mapRange, names, textsOf, type Recogniser } from '../../core/redact/index.ts';
 
 const redactor = createRedactor('a tenant key');
 const redactText = (text: string): string => redactor.redactText(text);
@@ -204,6 +204,16 @@ describe('names and addresses', () => {
     const plugged = createRedactor('k', other);
     expect(plugged.version).toBe('redactor@2+other@7');
     expect(plugged.redactText('ask Zaphod@x.example or Zaphod')).toMatch(/^ask \S+@example\.net or \w+vix$/);
+    const broken: Recogniser = { version: 'broken@1', find: (text) => [{ kind: 'person', start: -3, end: 2 }, { kind: 'person', start: 2, end: 1 }, { kind: 'address', start: 0, end: text.length + 1 }] };
+    expect(createRedactor('k', broken).redactText('ask Zaphod')).toBe('ask Zaphod');
+  });
+
+  it('a service is asked for all texts before, and its answers are looked up', () => {
+    const raw = interactionOf({ messages: [{ role: 'user', parts: [{ text: 'Zaphod here', trusted: true }] }], answer: { text: '{"to":"Zaphod\\nBeeblebrox"}', toolCalls: [{ name: 'f', arguments: '{"a":"Zaphod"}' }] } });
+    const answers = new Map(textsOf(raw).map((text) => [text, [...text.matchAll(/Zaphod|Beeblebrox/g)].map((found) => ({ kind: 'person' as const, start: found.index, end: found.index + found[0].length }))]));
+    const { interaction } = createRedactor('k', { version: 'service@1', find: (text) => answers.get(text) ?? [] }).redactInteraction(raw);
+    expect(JSON.stringify(interaction)).not.toMatch(/Zaphod|Beeblebrox/);
+    expect(JSON.parse(interaction.answer.text)).toEqual({ to: expect.stringMatching(/^\w+vix\n\w+vix$/) as string });
   });
 });
 
