@@ -74,7 +74,7 @@ export function urlPassword(text: string, at: number): Span | null {
 }
 
 /** Names that end in one of these hold a password: even a short one with few sorts of characters is one. */
-const PASSWORDS: ReadonlySet<string> = new Set(['password', 'passwd', 'passwort', 'passphrase', 'passcode', 'pwd', 'pass', 'kennwort', 'contraseña', 'senha', 'wachtwoord', 'пароль']);
+const PASSWORDS: ReadonlySet<string> = new Set(['password', 'passwd', 'passwort', 'passphrase', 'passcode', 'pwd', 'pw', 'pass', 'kennwort', 'contraseña', 'senha', 'wachtwoord', 'пароль']);
 /** Names that hold a key, as the last word or the last two. */
 const KEYS: ReadonlySet<string> = new Set('secret token apikey apitoken secretkey accesskey privatekey authtoken accesstoken refreshtoken idtoken sessiontoken clientsecret credential credentials bearer signature sig'.split(' '));
 const KEY_QUALIFIERS: ReadonlySet<string> = new Set('api secret access private encryption signing auth account master service client session shared webhook application app subscription license deploy storage hmac jwt'.split(' '));
@@ -101,8 +101,8 @@ function strengthOf(words: readonly string[]): Strength | null {
   return null;
 }
 
-/** Last three letters of all names above: most names before a colon end otherwise. */
-const ENDINGS = new Set([...PASSWORDS, ...KEYS, 'key', 'keys'].map((word) => word.slice(-3)));
+/** Last two letters of all names above: most names before a colon end otherwise. */
+const ENDINGS = new Set([...PASSWORDS, ...KEYS, 'key', 'keys'].map((word) => word.slice(-2)));
 
 /** The value after the : or = at `at`, when the name before it is that of a secret. */
 export function assignedAt(text: string, at: number): Span | null {
@@ -111,7 +111,7 @@ export function assignedAt(text: string, at: number): Span | null {
   while (nameEnd > 0 && at - nameEnd < 6 && `"'\`) ]\\`.includes(text[nameEnd - 1] as string)) nameEnd -= 1;
   // "password2" is one as well.
   const letters = isDigitCode(text.charCodeAt(nameEnd - 1)) ? nameEnd - 1 : nameEnd;
-  if (!ENDINGS.has(text.slice(Math.max(letters - 3, 0), letters).toLowerCase())) return null;
+  if (!ENDINGS.has(text.slice(Math.max(letters - 2, 0), letters).toLowerCase())) return null;
   const words = nameBefore(text, nameEnd);
   const strength = strengthOf(words) ?? twoWords(text, nameEnd, words);
   if (strength === null) return null;

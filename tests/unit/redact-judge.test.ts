@@ -10,7 +10,7 @@ const loaded = (over: object = {}, outputSchema?: object): LoadedWorkload => ({
   workload: Workload.parse({ apiVersion: 'ratchet.dev/v1', name: 'tickets', channel: 'tickets/production', baseModel: 'base', ...over }),
   digest: `sha256:${'0'.repeat(64)}`, ...(outputSchema === undefined ? {} : { outputSchema }), file: 'workload.yaml',
 } as LoadedWorkload);
-const raw = (text: string, over: Partial<Interaction> = {}): Interaction => ({ ...(interactionNo(1) as unknown as Interaction), answer: { text }, ...over });
+const raw = (text: string, over: Partial<Interaction> = {}): Interaction => ({ ...(interactionNo(1)), answer: { text }, ...over });
 const judge = createJudge(keys);
 
 describe('evidence', () => {
