@@ -1,14 +1,15 @@
 // Replaces personal data and secrets by surrogates of the same format, so that what is stored can still be learned from.
 import type { Interaction } from '../contracts/index.ts';
-import { unescaped } from './escapes.ts';
+import { rewritten, unescaped } from './escapes.ts';
 import { findSpans } from './find.ts';
 import { Keyed } from './keyed.ts';
-import type { Kind, Span } from './kinds.ts';
+import type { Span } from './kinds.ts';
 import type { Edit, OffsetMap } from './offsets.ts';
 import type { Recogniser } from './recogniser.ts';
-import { compact, hashOf, isNumber, replaceReplaced, type ReplacedValue } from './replaced.ts';
+import { replaceReplaced, type ReplacedValue } from './replaced.ts';
+import { newSession, remember, replaceKnown, type Session } from './session.ts';
 import { surrogateFor } from './surrogate.ts';
-import { crossing, mapInteraction, type TextMap } from './texts.ts';
+import { crossing, mapInteraction, mapStrings, MAX_DEPTH, type TextMap } from './texts.ts';
 
 export { mapRange, type OffsetMap } from './offsets.ts';
 export { names } from './names.ts';
@@ -46,26 +47,8 @@ export interface Redactor {
   redactAnswer(answer: string, values: readonly ReplacedValue[]): string;
 }
 
-/** What one text or one interaction has shown so far. */
-interface Session {
-  replaced: number;
-  /** Surrogates by kind and value. */
-  surrogates: Map<string, string>;
-  /** Those made here: they need no second look. */
-  made: Set<string>;
-  /** Values as they stood in the text, looked for again where no word gives them away. */
-  known: Map<string, string>;
-  values: Map<string, ReplacedValue>;
-}
-
-const newSession = (): Session => ({ replaced: 0, surrogates: new Map(), made: new Set(), known: new Map(), values: new Map() });
-
 /** Passes over one text: where numbers touch, one may only be seen once its neighbour is a surrogate. */
 const MAX_PASSES = 4;
-/** Values that are looked for again; a record with more of them is a list, where each stands with its like. */
-const MAX_KNOWN = 100;
-const MAX_VALUES = 50;
-
 /**
  * @param tenantKey the same key gives the same surrogate for the same value; another key gives another one
  * @param recogniser finds names and addresses; without one they stay
@@ -94,20 +77,9 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
       surrogate = surrogateFor(keyed, kind, value, prefix, (text) => redact(text, session));
       session.surrogates.set(name, surrogate);
       session.made.add(surrogate);
-      if (surrogate !== value) remember(session, kind, value, surrogate, cued);
+      if (surrogate !== value) remember(session, keyed, kind, value, surrogate, cued);
     }
     return surrogate;
-  };
-
-  const remember = (session: Session, kind: Kind, value: string, surrogate: string, cued: boolean): void => {
-    if (session.known.size < MAX_KNOWN && (cued || isNumber(kind))) {
-      session.known.set(value, surrogate);
-      if (isNumber(kind)) session.known.set(compact(value), compact(surrogate));
-    }
-    if (!cued || session.values.size >= MAX_VALUES) return;
-    const plain = isNumber(kind) ? compact(value) : value;
-    const hash = hashOf(keyed, kind, plain);
-    session.values.set(hash, { kind, hash, length: plain.length, surrogate: isNumber(kind) ? compact(surrogate) : surrogate });
   };
 
   const redactOnce = (written: string, session: Session, edits: Edit[]): string => {
@@ -170,10 +142,10 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
     }),
   });
 
-  /** A number that only the words around it gave away in one place stands without them in another. */
+  /** The second look, for the values that the first one found. */
   const knownMap = (session: Session, passes: Edit[][]): TextMap => {
     const again = (text: string): string => replaceKnown(text, session);
-    const json = (value: unknown): unknown => mapStrings(value, again, 0);
+    const json = (value: unknown): unknown => mapStrings(value, again);
     return { text: again, answer: (text) => replaceKnown(text, session, passes), json, across: (texts) => [...texts] };
   };
 
@@ -201,17 +173,8 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
   };
 }
 
-const MAX_DEPTH = 64;
 /** A number with fewer digits is no number of a person. */
 const LEAST_NUMBER = 1_000_000;
-
-/** Unchanged characters stay as they were written: a key block keeps its escaped line breaks. Surrogates need no escape. */
-function rewritten(written: string, offsets: Int32Array | null, start: number, value: string, surrogate: string): string {
-  if (offsets === null || surrogate.length !== value.length) return surrogate;
-  let result = '';
-  for (let i = 0; i < value.length; i += 1) result += value[i] === surrogate[i] ? written.slice(offsets[start + i], offsets[start + i + 1]) : surrogate[i];
-  return result;
-}
 
 /**
  * Nothing beside the surrogate can be one value with it: space, a quote, a bracket or the end of a sentence is next to it, and no
@@ -220,28 +183,3 @@ function rewritten(written: string, offsets: Int32Array | null, start: number, v
 const standsApart = (text: string, { storedFrom, storedTo }: Edit): boolean =>
   /(?:^|[\s"<[{,:])$/.test(text.slice(Math.max(storedFrom - 1, 0), storedFrom)) && !/\d[^\p{L}\p{N}]{1,3}$/u.test(text.slice(Math.max(storedFrom - 4, 0), storedFrom)) &&
   /^(?:[.,;:!?]?(?:[\s"<>\]},;]|$))(?![^\p{L}\p{N}]{0,2}\d)/u.test(text.slice(storedTo, storedTo + 5));
-
-function replaceKnown(text: string, session: Session, passes?: Edit[][]): string {
-  let result = text;
-  for (const [value, surrogate] of session.known) {
-    if (value.length < 7 || value === surrogate || !result.includes(value)) continue;
-    const whole = new RegExp(`(?<![\\p{L}\\p{N}])${value.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'gu');
-    const edits: Edit[] = [];
-    let shift = 0;
-    result = result.replace(whole, (found: string, at: number) => {
-      edits.push({ from: at, to: at + found.length, storedFrom: at + shift, storedTo: at + shift + surrogate.length });
-      shift += surrogate.length - found.length;
-      session.replaced += 1;
-      return surrogate;
-    });
-    if (edits.length > 0) passes?.push(edits);
-  }
-  return result;
-}
-
-function mapStrings(value: unknown, map: (text: string) => string, depth: number): unknown {
-  if (typeof value === 'string') return map(value);
-  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value;
-  if (Array.isArray(value)) return value.map((item) => mapStrings(item, map, depth + 1));
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [map(name), mapStrings(item, map, depth + 1)]));
-}

@@ -1,5 +1,4 @@
-// Words that the built-in recogniser of names goes by: given names and family names common in many countries
-// (for the United States those that the Social Security Administration counts most often), and words about streets.
+// Words that the built-in recogniser of names goes by: given names and family names common in many countries and words about streets.
 
 const words = (list: string): ReadonlySet<string> => new Set(list.trim().split(/\s+/));
 

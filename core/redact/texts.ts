@@ -93,3 +93,14 @@ export function crossing(texts: readonly string[], find: (text: string) => reado
   }
   return result;
 }
+
+/** Nesting of a field, as far as it is read. */
+export const MAX_DEPTH = 64;
+
+/** Every string and property name of a value, one by one. */
+export function mapStrings(value: unknown, map: (text: string) => string, depth = 0): unknown {
+  if (typeof value === 'string') return map(value);
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value;
+  if (Array.isArray(value)) return value.map((item) => mapStrings(item, map, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [map(name), mapStrings(item, map, depth + 1)]));
+}
