@@ -49,7 +49,7 @@ export function createIngest(deps: IngestDeps): Ingest {
       const { position } = record;
       if (parsed.kind === 'interaction') return { interaction: { ...judge.interaction(interactionFromEvent(parsed.event), loaded), hmac, position } };
       const { correction, tenant } = correctionFromEvent(parsed.event);
-      return { correction: { ...judge.correction(correction, tenant), hmac, position } };
+      return { correction: { ...judge.correction(correction, tenant, loaded), hmac, position } };
     } catch (error) {
       const known = error instanceof RatchetError && !ERROR_CODES[error.code].retryable ? error : undefined;
       if (!known) logger.warn({ ...record.position }, `a record could not be judged: ${safeMessage(error)}`);

@@ -1,11 +1,11 @@
 // One record, from raw to kept: judged as it was said, redacted, judged again, named, and given its side of the split.
-import type { Correction, Digest, Finding, Interaction } from '../core/contracts/index.ts';
+import type { Correction, Digest, Evidence, Finding, Interaction } from '../core/contracts/index.ts';
 import { CLUSTER_FUNCTION, clusterIdOf, sideOf } from '../core/curate/cluster.ts';
 import { drawCase } from '../core/curate/draw.ts';
 import { detect, sameVerdict } from '../core/detect/index.ts';
 import { digestOfJson, keyedHash } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
-import { REDACTOR_VERSION, createRedactor, type Redactor } from '../core/redact/index.ts';
+import { createRedactor, mapRange, names, type OffsetMap, type Recogniser, type Redactor } from '../core/redact/index.ts';
 import { tenantKey, type Keys } from '../stores/keys.ts';
 import type { NewCorrection, NewInteraction } from '../stores/ports.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
@@ -15,18 +15,23 @@ const MAX_REDACTORS = 1_000;
 
 export interface Judge {
   interaction(raw: Interaction, loaded: LoadedWorkload): Omit<NewInteraction, 'hmac' | 'position'>;
-  correction(raw: Correction, tenant: string): Omit<NewCorrection, 'hmac' | 'position'>;
+  /** @param corrected the kept interaction where it is known already: what only its words gave away is then replaced in the answer, too */
+  correction(raw: Correction, tenant: string, loaded: LoadedWorkload, corrected?: Pick<Interaction, 'redaction'>): Omit<NewCorrection, 'hmac' | 'position'>;
 }
 
-/** Pure but for its cache of redactors: the same record with the same keys gives the same result, whenever it is replayed. */
-export function createJudge(keys: Keys): Judge {
+/**
+ * Pure but for its cache of redactors: the same record with the same keys gives the same result, whenever it is replayed.
+ * @param recogniser finds names and addresses for the workloads that ask for it
+ */
+export function createJudge(keys: Keys, recogniser: Recogniser = names): Judge {
   const redactors = new Map<string, Redactor>();
-  const redactorOf = (tenant: string): Redactor => {
-    let redactor = redactors.get(tenant);
+  const redactorOf = (tenant: string, withNames: boolean): Redactor => {
+    const name = `${withNames} ${tenant}`;
+    let redactor = redactors.get(name);
     if (redactor === undefined) {
       if (redactors.size >= MAX_REDACTORS) redactors.clear();
-      redactor = createRedactor(tenantKey(keys, tenant));
-      redactors.set(tenant, redactor);
+      redactor = createRedactor(tenantKey(keys, tenant), withNames ? recogniser : undefined);
+      redactors.set(name, redactor);
     }
     return redactor;
   };
@@ -38,7 +43,7 @@ export function createJudge(keys: Keys): Judge {
         return detect({ messages, tools, outputSchema: interaction.outputSchema ?? outputSchema, answer, finishReason }, workload.detectors);
       };
       const before = judged(raw);
-      const redactor = redactorOf(raw.tenant);
+      const redactor = redactorOf(raw.tenant, workload.redaction.names);
       const redacted = redactor.redactInteraction(raw);
       const after = judged(redacted.interaction);
       const changedVerdict = !sameVerdict(before, after);
@@ -46,8 +51,7 @@ export function createJudge(keys: Keys): Judge {
         ...redacted.interaction,
         ...optional('session', raw.session === undefined ? undefined : redactor.redactText(raw.session)),
         ...optional('subject', raw.subject === undefined ? undefined : keyedHash(keys.subject, raw.subject)),
-        ...optional('attributes', redactJson(raw['attributes'], redactor)),
-        redaction: { version: REDACTOR_VERSION, replaced: redacted.replaced, changedVerdict },
+        redaction: { version: redactor.version, replaced: redacted.replaced, changedVerdict, ...(redacted.values.length > 0 ? { values: redacted.values } : {}) },
       };
       const digest = nameOf(interaction);
       const clusterId = clusterIdOf(interaction.messages);
@@ -56,31 +60,41 @@ export function createJudge(keys: Keys): Judge {
       return {
         digest,
         interaction,
-        // What was said decides; but offsets and details from the raw text would point at, or quote, what is no longer there.
-        findings: changedVerdict ? before.map(withoutText) : after,
+        findings: before.map((finding) => placedIn(interaction.answer.text, finding, after, redacted.answerOffsets)),
         ledger: { clusterId, side, clusterFunction: CLUSTER_FUNCTION, keyId: keys.keyId },
         drawn: side === 'eval' ? drawCase(interaction, digest, clusterId, keys.split, { caseShare, labelShare }) : null,
       };
     },
 
-    correction(raw, tenant) {
-      const correction: Correction = { ...raw, answer: redactorOf(tenant).redactText(raw.answer) };
+    correction(raw, tenant, { workload }, corrected) {
+      const correction: Correction = { ...raw, answer: redactorOf(tenant, workload.redaction.names).redactAnswer(raw.answer, corrected?.redaction?.values ?? []) };
       return { digest: nameOf(correction), correction };
     },
   };
 }
 
-const withoutText = (finding: Finding): Finding => ({ ...finding, evidence: finding.evidence.map(({ rule }) => ({ rule })) });
+/**
+ * A finding on the raw answer, as it is kept beside the redacted one: what was said decides, and its places are mapped.
+ * Pointers and details come from the same finding on the redacted answer, since those of the raw one could quote a value;
+ * where that has no such finding they are left out.
+ */
+function placedIn(stored: string, finding: Finding, after: readonly Finding[], offsets: OffsetMap): Finding {
+  const twin = after.find((other) => other.class === finding.class && other.detector === finding.detector);
+  const isTwin = twin?.evidence.length === finding.evidence.length && twin.evidence.every((evidence, index) => evidence.rule === finding.evidence[index]?.rule);
+  return {
+    ...finding,
+    evidence: finding.evidence.map(({ rule, start, end, pointer }, index): Evidence => {
+      const { start: _start, end: _end, ...kept } = isTwin ? (twin.evidence[index] as Evidence) : { rule };
+      // Offsets beside a pointer count within the string it points at: only the finding on that string knows them.
+      if (pointer !== undefined) return isTwin ? (twin.evidence[index] as Evidence) : { rule };
+      if (start === undefined) return kept;
+      const place = mapRange(offsets, start, end ?? start);
+      return { ...kept, start: Math.min(place.start, stored.length), ...(end === undefined ? {} : { end: Math.min(place.end, stored.length) }) };
+    }),
+  };
+}
 
 const optional = (name: string, value: unknown): Record<string, unknown> => (value === undefined ? {} : { [name]: value });
-
-/** Every string and name of a value whose shape we do not know. Its depth was capped when the record was read. */
-function redactJson(value: unknown, redactor: Redactor): unknown {
-  if (typeof value === 'string') return redactor.redactText(value);
-  if (Array.isArray(value)) return value.map((item) => redactJson(item, redactor));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [redactor.redactText(name), redactJson(item, redactor)]));
-}
 
 /** Unknown attributes may carry what canonical JSON cannot, such as a number beyond a double. */
 function nameOf(document: unknown): Digest {

@@ -71,8 +71,11 @@ export const Interaction = z.looseObject({
   finishReason: FinishReason,
   usage: z.looseObject({ inputTokens: z.int().min(0), outputTokens: z.int().min(0) }).optional(),
   traceparent: z.string().optional(),
-  /** Set by intake: which redactor rewrote the values, and whether redaction changed the verdict (then it is kept out of training). */
-  redaction: z.looseObject({ version: z.string(), replaced: z.int().min(0), changedVerdict: z.boolean() }).optional(),
+  /**
+   * Set by intake: which redactor rewrote the values, and whether redaction changed the verdict (then it is kept out of training).
+   * `values`: keyed hashes of what only the words around it gave away, so that a correction gets the same surrogates.
+   */
+  redaction: z.looseObject({ version: z.string(), replaced: z.int().min(0), changedVerdict: z.boolean(), values: z.array(z.object({ kind: z.string(), hash: z.string(), length: z.int().min(1), surrogate: z.string() })).optional() }).optional(),
 });
 export type Interaction = z.infer<typeof Interaction>;
 

@@ -87,6 +87,8 @@ export const Workload = z.strictObject({
   /** Path of the output's JSON Schema, relative to this file. */
   outputSchema: z.string().optional(),
   detectors: DetectorSettings.default(DetectorSettings.parse({})),
+  /** `names`: names and postal addresses are replaced as well, as far as the installation's recogniser finds them; it errs more than the patterns do. */
+  redaction: z.strictObject({ names: z.boolean().default(false) }).prefault({}),
   /** Sources of corrections that go straight into datasets; others wait for review. */
   trustedCorrections: z.array(CorrectionAuthority).default(['person']),
   collection: z

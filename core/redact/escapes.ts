@@ -32,3 +32,11 @@ export function unescaped(written: string): Unescaped {
   offsets[length] = written.length;
   return { text: pieces.join(''), offsets: offsets.subarray(0, length + 1) };
 }
+
+/** Unchanged characters stay as they were written: a key block keeps its escaped line breaks. Surrogates need no escape. */
+export function rewritten(written: string, offsets: Int32Array | null, start: number, value: string, surrogate: string): string {
+  if (offsets === null || surrogate.length !== value.length) return surrogate;
+  let result = '';
+  for (let i = 0; i < value.length; i += 1) result += value[i] === surrogate[i] ? written.slice(offsets[start + i], offsets[start + i + 1]) : surrogate[i];
+  return result;
+}

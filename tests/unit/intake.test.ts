@@ -139,7 +139,7 @@ describe('judging', () => {
     const judge = createJudge(keys);
     const { interaction } = judge.interaction(raw('{"note":"jo@corp.example"}'), workload());
     const correction = { schemaVersion: 1 as const, source: '/p', id: 'k', time: TIME, workload: 'tickets', interaction: { source: '/a', id: 'i' }, answer: '{"note":"jo@corp.example"}', author: 'dana', authority: 'person' as const };
-    expect(judge.correction(correction, 'acme').correction.answer).toBe(interaction.answer.text);
+    expect(judge.correction(correction, 'acme', workload()).correction.answer).toBe(interaction.answer.text);
   });
 });
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { Interaction } from '../../core/contracts/index.ts';
 import { createRedactor } from '../../core/redact/index.ts';
-import { mod97, passesLuhn } from '../../core/redact/surrogate.ts';
+import { mod97, passesLuhn } from '../../core/redact/checksums.ts';
 
 const redactor = createRedactor('a tenant key');
 const redactText = (text: string): string => redactor.redactText(text);
@@ -146,9 +146,9 @@ describe('an interaction', () => {
 
   it('is not changed by a second time, nor where there is nothing', () => {
     const once = redactor.redactInteraction(raw).interaction;
-    expect(redactor.redactInteraction(once)).toEqual({ interaction: once, replaced: 0 });
+    expect(redactor.redactInteraction(once)).toEqual({ interaction: once, replaced: 0, answerOffsets: [], values: [] });
     const clean = interactionOf({});
-    expect(redactor.redactInteraction(clean)).toEqual({ interaction: clean, replaced: 0 });
+    expect(redactor.redactInteraction(clean)).toEqual({ interaction: clean, replaced: 0, answerOffsets: [], values: [] });
     expect(raw.answer.text).toBe('{"contact":"5551234567"}');
   });
 });
@@ -190,10 +190,12 @@ describe('whatever the text', () => {
   });
 
   it('hostile text takes no time', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     const units = ['a@', '@', '1.', '1-', '0 ', '(1', '+1 ', ':', 'a:', 'eyJ', 'eyJa.', '-----BEGIN PRIVATE KEY-----', '-----BEGIN ', 'sk-', 'token=', 'token ', 'Bearer ', 'phone ', 'call 1', '://a:', 'a.', 'DE89 ', '4111 ', '\\', '\\n', 'jo@x.co ', '1'];
     for (const unit of units) redactText(unit.repeat(100_000 / unit.length));
-    expect(performance.now() - started).toBeLessThan(10_000);
+    // 20 ms each on an idle machine; bench/redact-speed.ts measures them one by one.
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1_000 / units.length).toBeLessThan(60);
   });
 });
 
