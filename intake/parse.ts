@@ -22,7 +22,11 @@ export function parseRecord(bytes: Uint8Array | null, limits: RecordLimits): Par
   if (bytes === null || bytes.byteLength === 0) throw new RatchetError('RECORD_NOT_JSON', 'empty');
   if (bytes.byteLength > limits.maxBytes) throw new RatchetError('RECORD_TOO_BIG', `${bytes.byteLength} bytes, at most ${limits.maxBytes}`);
   checkDepth(bytes, limits.maxDepth);
-  const document = parseJson(bytes);
+  return eventOf(parseJson(bytes));
+}
+
+/** @throws RECORD_VERSION_UNKNOWN, RECORD_CONTRACT */
+export function eventOf(document: Record<string, unknown>): ParsedRecord {
   checkVersion(document);
   const { type } = document;
   if (type === INTERACTION_EVENT_TYPE) return { kind: 'interaction', event: checked(InteractionEvent, document) };
