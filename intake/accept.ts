@@ -2,7 +2,7 @@
 import { canonicalJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import { interactionFromEvent } from '../core/events.ts';
-import { parseRecord, type ParsedRecord, type RecordLimits } from './parse.ts';
+import { eventOf, parseRecord, type ParsedRecord, type RecordLimits } from './parse.ts';
 import type { SinkRecord } from './produce.ts';
 
 export interface AcceptOptions {
@@ -21,8 +21,12 @@ export interface Accepted extends SinkRecord {
  * where other bytes under one identity would be a conflict.
  * @throws RatchetError with the reason why ingest would not keep it, as parseRecord does
  */
-export function accept(bytes: Uint8Array, { limits, topics, workloads }: AcceptOptions): Accepted {
-  const parsed = parseRecord(bytes, limits);
+export const accept = (bytes: Uint8Array, options: AcceptOptions): Accepted => accepted(parseRecord(bytes, options.limits), options);
+
+/** A document out of a batch, whose depth was checked when the batch was parsed. @throws as `accept` */
+export const acceptDocument = (document: unknown, options: AcceptOptions): Accepted => accepted(eventOf(document), options);
+
+function accepted(parsed: ParsedRecord, { limits, topics, workloads }: AcceptOptions): Accepted {
   const { data } = parsed.event;
   if (!workloads.has(data['ratchet.workload'])) throw new RatchetError('RECORD_CONTRACT', '/data/ratchet.workload names no workload of this installation');
   if (parsed.kind === 'interaction') interactionFromEvent(parsed.event);
