@@ -3,10 +3,12 @@ import { Option, type Command } from 'commander';
 import { ConsentBasis, Instant } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { accept, type Accepted, type AcceptOptions } from '../../intake/accept.ts';
+import { parseDocument } from '../../intake/parse.ts';
 import { kafkaSink, type RecordSink } from '../../intake/produce.ts';
 import { eventOfCall, type ImportSettings } from '../../intake/readers/event.ts';
 import { FORMATS, readerFor } from '../../intake/readers/formats.ts';
-import { documentOf, problemOf } from '../../intake/readers/judge-line.ts';
+import { objectAt } from '../../intake/readers/fields.ts';
+import { problemOf } from '../../intake/readers/judge-line.ts';
 import { batchRequestOf, type BatchRequests } from '../../intake/readers/openai.ts';
 import { readLines } from '../../intake/readers/source.ts';
 import type { Reader } from '../../intake/readers/call.ts';
@@ -40,6 +42,8 @@ interface Report {
 }
 
 const MAX_LISTED = 20;
+/** Attributes of traces nest several times as deep as the records that are made of them. */
+const MAX_DEPTH = 512;
 const SEND_RECORDS = 500;
 const SEND_BYTES = 4_000_000;
 
@@ -94,6 +98,9 @@ Examples:
       }),
     );
 }
+
+/** As ingest parses records: half a character at the end of an answer that was cut off is mended. */
+const documentOf = (text: string): Record<string, unknown> => objectAt(parseDocument(Buffer.from(text), MAX_DEPTH), '/');
 
 /** A batch's input is at most 200 MB by the provider's own limit, so it fits into memory. */
 async function readRequests(file: string): Promise<BatchRequests> {

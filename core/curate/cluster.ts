@@ -105,7 +105,8 @@ export const finalTurnText = (messages: readonly Message[]): string => finalTurn
 
 /** Digest that names the cluster of a prompt. Depends on the final turn alone: earlier turns and prompt versions do not part a cluster. */
 export function clusterIdOf(messages: readonly Message[]): Digest {
-  const turns = finalTurn(messages).map((message) => ({ role: message.role, text: maskedText(textOf(message)) }));
+  // Half a surrogate pair has no canonical JSON.
+  const turns = finalTurn(messages).map((message) => ({ role: message.role, text: maskedText(textOf(message)).toWellFormed() }));
   return digestOfJson({ clusterFunction: CLUSTER_FUNCTION, turns });
 }
 
