@@ -1,4 +1,5 @@
 // Cuts a JSON file into its documents: the elements of one array, or objects one after another, however they are indented.
+import { isUtf8 } from 'node:buffer';
 import { RatchetError } from '../../core/errors.ts';
 import type { Line, LineOptions } from './lines.ts';
 
@@ -24,10 +25,11 @@ export async function* documentsOf(source: AsyncIterable<Buffer>, { maxBytes }: 
     else pending = [];
   };
   const take = (): Line => {
-    const done: Line = bytes > maxBytes ? { line: startedOn, error: new RatchetError('RECORD_TOO_BIG', `${bytes} bytes, at most ${maxBytes}`) } : { line: startedOn, text: Buffer.concat(pending).toString('utf8') };
+    const whole = Buffer.concat(pending);
+    const refused = bytes > maxBytes ? new RatchetError('RECORD_TOO_BIG', `${bytes} bytes, at most ${maxBytes}`) : isUtf8(whole) ? undefined : new RatchetError('RECORD_NOT_JSON', 'not UTF-8');
     pending = [];
     bytes = 0;
-    return done;
+    return refused === undefined ? { line: startedOn, text: whole.toString('utf8') } : { line: startedOn, error: refused };
   };
 
   for await (const block of source) {

@@ -62,7 +62,12 @@ async function unpackedStream(stream: Readable): Promise<AsyncIterable<Buffer>> 
     head = { done: false, value: Buffer.concat([head.value, more.value]) };
   }
   async function* rest(): AsyncGenerator<Buffer> {
-    for (let next = head; !next.done; next = await blocks.next()) yield next.value;
+    try {
+      for (let next = head; !next.done; next = await blocks.next()) yield next.value;
+    } finally {
+      // Whoever stops early must not have to wait for the other end of a pipe.
+      stream.destroy();
+    }
   }
   if (head.done || !isGzip(head.value)) return rest();
   return gunzipped(Readable.from(rest()));

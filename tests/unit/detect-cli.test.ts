@@ -128,6 +128,7 @@ describe('files as they are', () => {
     const name = file('export.json', JSON.stringify(documents, null, 2));
     expect(detect([name]).lines.map(({ line, id, error }) => [line, id ?? error?.code])).toEqual([[2, 'a'], [6, 'b'], [10, 'RECORD_CONTRACT'], [11, 'c']]);
     expect(detect([file('one.json', JSON.stringify(documents[0], null, 2))]).lines).toMatchObject([{ line: 1, id: 'a' }]);
+    expect(detect([file('bytes.json', Buffer.concat([Buffer.from('[{"output":"'), Buffer.from([0xff]), Buffer.from('"},{"output":"x"}]')]))]).lines).toMatchObject([{ error: { message: 'not UTF-8' } }, { failures: [] }]);
     expect(detect([file('flat.json.gz', gzipSync(JSON.stringify(documents)))]).lines).toHaveLength(4);
   });
 
@@ -162,6 +163,14 @@ describe('as a stream', () => {
     const { stdout, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', `"${process.execPath}" "${main}" detect "${input}" | head -2; echo "\${PIPESTATUS[0]}"`], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
     expect(stdout.split('\n').slice(2)).toEqual(['0', '']);
     expect(stderr).toBe('');
+  });
+
+  it('does not wait for its input when nobody reads on', async () => {
+    const child = spawn(process.execPath, [main, 'detect', '-'], { env });
+    child.stdout.destroy();
+    child.stdin.on('error', () => undefined);
+    child.stdin.write(jsonl({ output: 'x' }).repeat(5_000));
+    expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
   it('holds neither its input nor its output in memory', async () => {
