@@ -53,7 +53,8 @@ export function kafkaSink(options: KafkaSinkOptions): RecordSink {
   let waitingBytes = 0;
   let producer: Producer | null = null;
   let admin: Admin | null = null;
-  let sending: Promise<void> | null = null;
+  let isDraining = false;
+  let drained: Promise<void> = Promise.resolve();
 
   function nextBatch(): Waiting[] {
     let bytes = 0;
@@ -92,10 +93,13 @@ export function kafkaSink(options: KafkaSinkOptions): RecordSink {
   }
 
   async function drain(): Promise<void> {
+    isDraining = true;
     for (let batch = nextBatch(); batch.length > 0; batch = nextBatch()) {
       await sendBatch(batch);
       waitingBytes -= batch.reduce((sum, { record }) => sum + record.value.length, 0);
     }
+    // In the same step as the last look at the queue: what comes from now on starts anew.
+    isDraining = false;
   }
 
   return {
@@ -104,7 +108,7 @@ export function kafkaSink(options: KafkaSinkOptions): RecordSink {
       if (waitingBytes > 0 && waitingBytes + bytes > maxWaitingBytes) throw new RatchetError('KAFKA_UNAVAILABLE', 'Kafka takes records more slowly than they come');
       waitingBytes += bytes;
       const sent = records.map((record) => new Promise<void>((done, failed) => queue.push({ record, done, failed })));
-      sending ??= drain().finally(() => (sending = null));
+      if (!isDraining) drained = drain();
       // All are waited for, so that no rejection is left without a listener.
       for (const result of await Promise.allSettled(sent)) if (result.status === 'rejected') throw result.reason;
     },
@@ -120,7 +124,7 @@ export function kafkaSink(options: KafkaSinkOptions): RecordSink {
       }
     },
     async close() {
-      await sending;
+      await drained;
       await Promise.all([producer?.disconnect().catch(() => undefined), admin?.disconnect().catch(() => undefined)]);
     },
   };
