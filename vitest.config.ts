@@ -8,7 +8,7 @@ const tier = (name: string, include: string[], testTimeout: number, parallel: bo
 export default defineConfig({
   test: {
     projects: [
-      tier('fast', ['tests/unit/**/*.test.ts', 'tests/contracts/**/*.test.ts', 'tests/replay/**/*.test.ts'], 20_000, true),
+      tier('fast', ['tests/unit/**/*.test.ts', 'tests/fuzz/**/*.test.ts', 'tests/contracts/**/*.test.ts', 'tests/replay/**/*.test.ts'], 20_000, true),
       tier('servers', ['tests/integration/**/*.test.ts'], 180_000, false),
       tier('e2e', ['tests/e2e/**/*.test.ts'], 900_000, false),
       tier('shared', ['tests/shared/**/*.test.ts'], 120_000, false),

@@ -9,6 +9,8 @@ export const EXIT = {
   notFound: 4,
   conflict: 5,
   unavailable: 6,
+  /** `detect --fail-on-found`: every line was judged, and some answers have failures. */
+  found: 7,
   interrupted: 130,
 } as const;
 

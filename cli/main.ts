@@ -1,10 +1,10 @@
 // The `ratchet` command.
-import { CommanderError, type Command } from 'commander';
-import { reportError } from './action.ts';
+import { Command, CommanderError } from 'commander';
 import { EXIT } from './exit-codes.ts';
-import { buildProgram } from './program.ts';
+import { reportError } from './report-error.ts';
 
-const program = buildProgram();
+// `detect` is a filter that is started often: it does not wait for the modules that the others need.
+const program = process.argv[2] === 'detect' ? (await import('./commands/detect.ts')).addDetect(new Command('ratchet').option('--json')) : (await import('./program.ts')).buildProgram();
 const exitEverywhere = (command: Command): void => {
   command.exitOverride();
   command.commands.forEach(exitEverywhere);

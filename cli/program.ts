@@ -6,9 +6,11 @@ import { addApproval } from './commands/approval.ts';
 import { addChannel } from './commands/channel.ts';
 import { addDataset } from './commands/dataset.ts';
 import { addDemo } from './commands/demo.ts';
+import { addDetect } from './commands/detect.ts';
 import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFailures } from './commands/failures.ts';
+import { addImport } from './commands/import.ts';
 import { addLabel } from './commands/label.ts';
 import { addRun } from './commands/run.ts';
 import { addTrace } from './commands/trace.ts';
@@ -27,7 +29,8 @@ export function buildProgram(): Command {
 Settings come from the environment (docs/reference/config.md). Ids may be shortened to any unique start.
 
 Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage, settings or workload file, ${EXIT.requirements} something is missing on this machine,
-${EXIT.notFound} not found, ${EXIT.conflict} conflict (another change won, or an approval is void), ${EXIT.unavailable} a server does not answer, ${EXIT.interrupted} interrupted.
+${EXIT.notFound} not found, ${EXIT.conflict} conflict (another change won, or an approval is void), ${EXIT.unavailable} a server does not answer, ${EXIT.found} failures found (detect --fail-on-found),
+${EXIT.interrupted} interrupted.
 
 Examples:
   ratchet demo                     the whole loop on real parts
@@ -36,6 +39,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addRun, addFailures, addDataset, addAdapter, addLabel, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDataset, addAdapter, addLabel, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
   return program;
 }

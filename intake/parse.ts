@@ -21,8 +21,19 @@ const [BRACE, UNBRACE, BRACKET, UNBRACKET, QUOTE, BACKSLASH] = [0x7b, 0x7d, 0x5b
 export function parseRecord(bytes: Uint8Array | null, limits: RecordLimits): ParsedRecord {
   if (bytes === null || bytes.byteLength === 0) throw new RatchetError('RECORD_NOT_JSON', 'empty');
   if (bytes.byteLength > limits.maxBytes) throw new RatchetError('RECORD_TOO_BIG', `${bytes.byteLength} bytes, at most ${limits.maxBytes}`);
-  checkDepth(bytes, limits.maxDepth);
-  const document = parseJson(bytes);
+  return eventOf(parseDocument(bytes, limits.maxDepth));
+}
+
+/** A JSON value of any kind. @throws RECORD_TOO_DEEP, RECORD_NOT_JSON */
+export function parseDocument(bytes: Uint8Array, maxDepth: number): unknown {
+  checkDepth(bytes, maxDepth);
+  return parseJson(bytes);
+}
+
+/** @throws RECORD_VERSION_UNKNOWN, RECORD_CONTRACT */
+export function eventOf(value: unknown): ParsedRecord {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new RatchetError('RECORD_CONTRACT', '/ must be an object');
+  const document = value as Record<string, unknown>;
   checkVersion(document);
   const { type } = document;
   if (type === INTERACTION_EVENT_TYPE) return { kind: 'interaction', event: checked(InteractionEvent, document) };
@@ -47,24 +58,21 @@ function checkDepth(bytes: Uint8Array, maxDepth: number): void {
   }
 }
 
-function parseJson(bytes: Uint8Array): Record<string, unknown> {
+function parseJson(bytes: Uint8Array): unknown {
   let text: string;
   try {
     text = utf8.decode(bytes);
   } catch {
     throw new RatchetError('RECORD_NOT_JSON', 'not UTF-8');
   }
-  let document: unknown;
   try {
     // A model cut off within a character leaves half a surrogate pair, which no digest can be taken of.
-    document = /\\u[dD][89a-fA-F]/.test(text) ? JSON.parse(text, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)) : JSON.parse(text);
+    return /\\u[dD][89a-fA-F]/.test(text) ? (JSON.parse(text, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value)) as unknown) : (JSON.parse(text) as unknown);
   } catch (error) {
     // The engine's message quotes the text; only the position is taken from it.
     const position = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
     throw new RatchetError('RECORD_NOT_JSON', position === undefined ? 'not JSON' : `not JSON at character ${position}`);
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) throw new RatchetError('RECORD_CONTRACT', '/ must be an object');
-  return document as Record<string, unknown>;
 }
 
 /** A later major version may mean something else by the same names: it is put aside, not guessed at. */

@@ -43,6 +43,10 @@ const Environment = z
     GATEWAY_HOST: z.string().default('127.0.0.1').describe('address the gateway binds to'),
     GATEWAY_PORT: port.default(8080).describe('port of the gateway; 0 takes a free one'),
     GATEWAY_ALLOW_BASE: flag.prefault('false').describe('lets callers ask `<channel>@base`, the base model, for comparisons; such answers are not published'),
+    API_HOST: z.string().default('127.0.0.1').describe('address that the HTTP door for records binds to'),
+    API_PORT: port.default(8081).describe('port of the HTTP door; 0 takes a free one'),
+    API_TOKEN: list.pipe(z.array(z.string().min(16))).optional().describe('token that senders of records present; several, separated by commas, while one replaces another'),
+    API_MAX_BODY_BYTES: z.coerce.number().int().positive().default(4_194_304).describe('largest body of one request to the HTTP door'),
     METRICS_HOST: z.string().default('127.0.0.1').describe('address of /healthz and /metrics'),
     METRICS_PORT: port.default(0).describe('port of /healthz and /metrics; 0 takes a free one'),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional().describe('OTLP endpoint for traces; without it they go to traces.jsonl in RATCHET_HOME'),
@@ -87,6 +91,7 @@ export interface Config {
   };
   vllm: { replicas: string[]; apiKey: string | undefined; maxLoraRank: number };
   gateway: { host: string; port: number; allowBaseArm: boolean };
+  api: { host: string; port: number; tokens: string[]; maxBodyBytes: number };
   metrics: { host: string; port: number };
   otlpEndpoint: string | undefined;
 }
@@ -142,6 +147,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     },
     vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
     gateway: { host: e.GATEWAY_HOST, port: e.GATEWAY_PORT, allowBaseArm: e.GATEWAY_ALLOW_BASE },
+    api: { host: e.API_HOST, port: e.API_PORT, tokens: e.API_TOKEN ?? [], maxBodyBytes: e.API_MAX_BODY_BYTES },
     metrics: { host: e.METRICS_HOST, port: e.METRICS_PORT },
     otlpEndpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT,
   };

@@ -63,13 +63,17 @@ function maskWord(word: string): string {
   return amount ? `<number>${amount[1]}` : '<code>';
 }
 
+/** NFKC writes some characters as 18: a text made of such alone is taken as it stands. No language unfolds this far. */
+const MAX_UNFOLDING = 4;
+
 /**
  * Text with everything masked that differs between two uses of one template: names, numbers, codes, dates, money, e-mail
  * and web addresses; lower-case, NFKC, one space between words. A surrogate of the same format (as the redactor writes)
  * gives the same masked text as the value it stands for.
  */
 export function maskedText(text: string): string {
-  let masked = text.normalize('NFKC').replace(/[\u200b-\u200d\u2060\ufeff]/g, '').replace(/[‘’]/g, "'").replace(/[“”„]/g, '"').replace(/[‐-―]/g, '-');
+  const unfolded = text.normalize('NFKC');
+  let masked = (unfolded.length > MAX_UNFOLDING * text.length ? text : unfolded).replace(/[\u200b-\u200d\u2060\ufeff]/g, '').replace(/[‘’]/g, "'").replace(/[“”„]/g, '"').replace(/[‐-―]/g, '-');
   for (const [pattern, mask] of PHRASE_MASKS) masked = masked.replace(pattern, mask);
   masked = masked.replace(WORD, (word, offset: number, all: string) => (MASK_WORDS.has(word) && all[offset - 1] === '<' ? word : maskWord(word)));
   return (
@@ -105,7 +109,8 @@ export const finalTurnText = (messages: readonly Message[]): string => finalTurn
 
 /** Digest that names the cluster of a prompt. Depends on the final turn alone: earlier turns and prompt versions do not part a cluster. */
 export function clusterIdOf(messages: readonly Message[]): Digest {
-  const turns = finalTurn(messages).map((message) => ({ role: message.role, text: maskedText(textOf(message)) }));
+  // Half a surrogate pair has no canonical JSON.
+  const turns = finalTurn(messages).map((message) => ({ role: message.role, text: maskedText(textOf(message)).toWellFormed() }));
   return digestOfJson({ clusterFunction: CLUSTER_FUNCTION, turns });
 }
 
