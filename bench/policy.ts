@@ -1,0 +1,71 @@
+// Rules and persona beside plain `includes` over the same phrases, one core. Run: node bench/policy.ts
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { DetectorSettings, RuleFile, type PolicyRule } from '../core/contracts/index.ts';
+import { judgePolicy } from '../core/detect/policy.ts';
+import { seededRandom } from '../examples/seeded-random.ts';
+
+const ANSWERS = 4_000;
+const LENGTH = 800;
+const ROUNDS = 7;
+const random = seededRandom('bench/policy');
+
+const WORDS = 'the a of and to in is you that it for on with as are this be have from your we our can will not order parcel delivery customer invoice refund return days week shop product kettle lamp warranty please thank sorry team contact number address payment card price discount offer service time send received damaged replace collect tracking email phone call help question answer account small large new old best free more less before after today tomorrow'.split(' ');
+/** Prose of common words with sentences and paragraphs; one answer in ten says something that a rule forbids. */
+function answer(): string {
+  const forbidden = random.chance(0.1) ? LENGTH * random.next() : Infinity;
+  let text = '';
+  while (text.length < LENGTH) {
+    if (text.length > forbidden && !text.includes('guarantee')) text += 'we guarantee it ';
+    text += random.pick(WORDS) + (random.chance(0.08) ? '. ' : random.chance(0.02) ? '.\n\n' : random.chance(0.05) ? ', ' : ' ');
+  }
+  return text;
+}
+
+const word = (): string => Array.from({ length: random.int(4, 9) }, () => String.fromCharCode(97 + random.int(0, 25))).join('');
+const phrase = (): string => Array.from({ length: random.int(1, 3) }, () => (random.chance(0.3) ? random.pick(WORDS) : word())).join(' ') + (random.chance(0.2) ? '*' : '');
+const phrases = (count: number): string[] => Array.from({ length: count }, phrase);
+
+/** Thirty rules, most of them lists of phrases; some count, two look for links, one wants a disclaimer. */
+const rules: unknown[] = Array.from({ length: 24 }, (_, index) => ({ id: `list-${index}`, forbid: phrases(10), unless: { negated: index % 3 === 0, quoted: index % 4 === 0 } }));
+rules.push(
+  { id: 'guarantee', kind: 'legal', forbid: ['guarantee*', 'risk free', '100 % safe'], unless: { negated: true } },
+  { id: 'disclaimer', kind: 'legal', disclaimer: { claims: ['discount', 'best price*'], needs: ['offer', 'terms'], within: 'answer' } },
+  { id: 'length', length: { words: { max: 400 }, sentences: { max: 60 }, characters: { max: 4_000 } } },
+  { id: 'tone', tone: { words: phrases(20), maxPer100Words: 2, maxExclamationMarks: 2, maxCapitals: 3, maxEmoji: 0 } },
+  { id: 'links', links: { allow: ['example.com'] } },
+  { id: 'closing', requireAny: ['thank', 'contact', 'help', 'best regards'] },
+);
+const { persona } = RuleFile.parse(parse(readFileSync(new URL('../examples/medieval/rules.yaml', import.meta.url), 'utf8')));
+const withRules = DetectorSettings.parse({ expect: 'text', rules });
+const withPersona = DetectorSettings.parse({ expect: 'text', rules, persona });
+const plain = [...withRules.rules.flatMap((rule: PolicyRule) => [rule.forbid, rule.requireAny, rule.tone?.words ?? [], rule.disclaimer?.claims ?? [], rule.disclaimer?.needs ?? []].flat()), ...Object.values(persona?.lexicon ?? {}).flat()].map((text) => text.replaceAll('*', '').toLowerCase());
+
+const answers = Array.from({ length: ANSWERS }, answer);
+const context = { messages: [], calls: [], callsAreWhole: false };
+const arms: Record<string, (text: string) => number> = {
+  includes: (text) => {
+    const lower = text.toLowerCase();
+    return plain.reduce((found, one) => found + (lower.includes(one) ? 1 : 0), 0);
+  },
+  rules: (text) => judgePolicy([{ text }], withRules, true, context).policy_violation.length,
+  'rules and persona': (text) => judgePolicy([{ text }], withPersona, true, context).policy_violation.length,
+};
+
+const speeds = new Map<string, number[]>(Object.keys(arms).map((name) => [name, []]));
+// The first round warms up and is not counted; arms take turns, so that what else the machine does meets all alike.
+for (let round = 0; round <= ROUNDS; round += 1) {
+  for (const [name, run] of Object.entries(arms)) {
+    let found = 0;
+    const startedAt = performance.now();
+    for (const text of answers) found += run(text);
+    const perSecond = ANSWERS / ((performance.now() - startedAt) / 1000);
+    if (found === 0) throw new Error(`${name} found nothing`);
+    if (round > 0) speeds.get(name)?.push(perSecond);
+  }
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+const base = median(speeds.get('includes') ?? []);
+console.log(`${ANSWERS} answers of ${LENGTH} characters, ${withRules.rules.length} rules, ${plain.length} phrases, median of ${ROUNDS}`);
+for (const [name, values] of speeds) console.log(`${name.padEnd(18)} ${Math.round(median(values)).toLocaleString('en').padStart(9)} answers/s  ${(median(values) / base).toFixed(2)} × includes`);
