@@ -6,6 +6,8 @@ import type { z } from 'zod';
 import { RatchetError } from '../core/errors.ts';
 
 const MAX_BYTES = 2 * 1024 * 1024;
+/** One missing bracket may cause hundreds. */
+const MAX_SYNTAX_ERRORS = 10;
 
 export interface Mistake {
   shown: string;
@@ -73,19 +75,21 @@ export async function readYaml(file: string, unreadable: (shown: string) => stri
     throw error instanceof RatchetError ? error : new RatchetError('WORKLOAD_INVALID', unreadable(shown));
   }
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
-  if (document.errors.length > 0) {
-    failWith(document.errors.map((error) => {
-      const { line, col } = counter.linePos(error.pos[0]);
-      return { shown, line, column: col, message: error.message };
-    }));
+  try {
+    const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+    if (document.errors.length > 0) {
+      failWith(document.errors.slice(0, MAX_SYNTAX_ERRORS).map((error) => {
+        const { line, col } = counter.linePos(error.pos[0]);
+        return { shown, line, column: col, message: error.message };
+      }));
+    }
+    const asWritten = document.toJS({ maxAliasCount: 100 }) as unknown;
+    return { path, shown, asWritten, mistakeAt: (at, message, unknownKey) => ({ shown, ...placeOf(document, counter, at, unknownKey), message }) };
+  } catch (error) {
+    // Aliases that are unknown or multiply without bound.
+    if (error instanceof ReferenceError) failWith([{ shown, line: 1, column: 1, message: 'an alias (*name) is not defined, or aliases are repeated too often' }]);
+    throw error;
   }
-  return {
-    path,
-    shown,
-    asWritten: document.toJS({ maxAliasCount: 100 }) as unknown,
-    mistakeAt: (at, message, unknownKey) => ({ shown, ...placeOf(document, counter, at, unknownKey), message }),
-  };
 }
 
 /** The document as the contract reads it, or every place where it does not fit. */
