@@ -10,20 +10,26 @@ const LENGTH = 800;
 const ROUNDS = 7;
 const random = seededRandom('bench/policy');
 
-const WORDS = 'the a of and to in is you that it for on with as are this be have from your we our can will not order parcel delivery customer invoice refund return days week shop product kettle lamp warranty please thank sorry team contact number address payment card price discount offer service time send received damaged replace collect tracking email phone call help question answer account small large new old best free more less before after today tomorrow'.split(' ');
-/** Prose of common words with sentences and paragraphs; one answer in ten says something that a rule forbids. */
+const WORDS = 'the a of and to in is that it for on with as are this be have from we our can will not order parcel delivery customer invoice refund return days week shop product kettle lamp warranty team contact number address payment card price discount offer time send received damaged replace collect tracking call help answer large small new old best free more less before after today tomorrow'.split(' ');
+const REGISTER = ['thou', 'thee', 'thy', 'hath', 'aye', 'nay', 'upon', 'my lord', 'verily', 'ere'];
+/** Prose in the register, with sentences and paragraphs; one answer in ten says what a rule forbids, another one in ten leaves the register. */
 function answer(): string {
   const forbidden = random.chance(0.1) ? LENGTH * random.next() : Infinity;
+  const share = random.chance(0.1) ? 0 : 0.1;
   let text = '';
   while (text.length < LENGTH) {
     if (text.length > forbidden && !text.includes('guarantee')) text += 'we guarantee it ';
-    text += random.pick(WORDS) + (random.chance(0.08) ? '. ' : random.chance(0.02) ? '.\n\n' : random.chance(0.05) ? ', ' : ' ');
+    text += random.pick(random.chance(share) ? REGISTER : WORDS) + (random.chance(0.08) ? '. ' : random.chance(0.02) ? '.\n\n' : random.chance(0.05) ? ', ' : ' ');
   }
   return text;
 }
 
 const word = (): string => Array.from({ length: random.int(4, 9) }, () => String.fromCharCode(97 + random.int(0, 25))).join('');
-const phrase = (): string => Array.from({ length: random.int(1, 3) }, () => (random.chance(0.3) ? random.pick(WORDS) : word())).join(' ') + (random.chance(0.2) ? '*' : '');
+/** One to three words, a third of the longer phrases' words common ones; nobody forbids "and". */
+function phrase(): string {
+  const count = random.int(1, 3);
+  return Array.from({ length: count }, () => (count > 1 && random.chance(0.3) ? random.pick(WORDS) : word())).join(' ') + (random.chance(0.2) ? '*' : '');
+}
 const phrases = (count: number): string[] => Array.from({ length: count }, phrase);
 
 /** Thirty rules, most of them lists of phrases; some count, two look for links, one wants a disclaimer. */
@@ -49,7 +55,10 @@ const arms: Record<string, (text: string) => number> = {
     return plain.reduce((found, one) => found + (lower.includes(one) ? 1 : 0), 0);
   },
   rules: (text) => judgePolicy([{ text }], withRules, true, context).policy_violation.length,
-  'rules and persona': (text) => judgePolicy([{ text }], withPersona, true, context).policy_violation.length,
+  'rules and persona': (text) => {
+    const verdict = judgePolicy([{ text }], withPersona, true, context);
+    return verdict.policy_violation.length + verdict.persona.length;
+  },
 };
 
 const speeds = new Map<string, number[]>(Object.keys(arms).map((name) => [name, []]));

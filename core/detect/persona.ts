@@ -7,7 +7,7 @@
 import type { Evidence, Message, Persona } from '../contracts/index.ts';
 import { binomialUpperTail } from '../gate/distributions.ts';
 import { stringsIn, type AnswerString } from './answer-text.ts';
-import { isInside, quotationsIn } from './policy-excuses.ts';
+import { isInside, quotationsIn, type Range } from './policy-excuses.ts';
 import { sentenceEnds } from './policy-measure.ts';
 import type { PromptReader } from './policy-prompt.ts';
 import type { ReadyRules } from './policy-rules.ts';
@@ -17,6 +17,8 @@ export const PERSONA_DETECTOR = 'persona@1';
 
 /** Mean sentence length is judged from as many sentences on. */
 const MIN_SENTENCES = 4;
+/** One unusual word leaves no register, however short its sentence. */
+const MIN_UNUSUAL = 2;
 /** A fall that is significant and small is no break: the rate must have halved (or doubled). */
 const LEAST_FALL = 0.5;
 
@@ -25,7 +27,7 @@ interface SentenceCounts {
   register: number;
   /** Contractions, and unusual words by phrase: the user's own words are taken out when the verdict is made. */
   contractions: number;
-  unusual: number[];
+  unusual: number[] | undefined;
 }
 
 /** What one text has of the register. Pure in the text. */
@@ -33,8 +35,6 @@ export interface PersonaMeasure {
   sentences: SentenceCounts[];
   forbidden: { phrase: number; where: { start: number; end: number } | { pointer: string } }[];
 }
-
-type Range = readonly [start: number, end: number];
 
 // Code and data inside an answer are nobody's speech. Every alternative stops at the next mark of its kind.
 const CODE = /```[\s\S]*?(?:```|$(?![\s\S]))|`[^`\n]{1,500}`|\{\s*"[^{}]{0,5000}\}|^[ \t]*[{}[\]][^\n]*$/gm;
@@ -50,7 +50,10 @@ const CONTRACTS_WITH_S = /^(?:it|that|he|she|what|there|here|who|where|let|how)$
 function isContraction(text: string, { start, end, count, flags }: Tokens, token: number): boolean {
   const from = start[token] as number;
   const to = end[token] as number;
-  if (((flags[token] as number) & TOKEN.word) !== 0) return to - from > 2 && /n['’‘ʼ]t$/i.test(text.slice(Math.max(from, to - 3), to));
+  if (((flags[token] as number) & TOKEN.word) !== 0) {
+    const last = text.charCodeAt(to - 1);
+    return (last === 116 || last === 84) && to - from > 2 && /n['’‘ʼ]t$/i.test(text.slice(Math.max(from, to - 3), to));
+  }
   if (token === 0 || token + 1 === count || !/['’‘ʼ]/.test(text.charAt(from)) || end[token - 1] !== from || start[token + 1] !== to) return false;
   const after = text.slice(to, end[token + 1]);
   return CONTRACTED.test(after) || (/^s$/i.test(after) && CONTRACTS_WITH_S.test(text.slice(start[token - 1], from)));
@@ -63,12 +66,12 @@ export function measurePersona(ready: ReadyRules, hits: readonly Hit[], { text, 
   const code = codeIn(text);
   const measure: PersonaMeasure = { sentences: [], forbidden: [] };
   const ends = sentenceEnds(text, tokens);
-  const quotations = quotationsIn(text);
+  let quotations: Range[] | undefined;
   let next = 0;
   let token = 0;
   let lastRegister = -1;
   for (const end of ends) {
-    const sentence: SentenceCounts = { words: 0, register: 0, contractions: 0, unusual: [] };
+    const sentence: SentenceCounts = { words: 0, register: 0, contractions: 0, unusual: undefined };
     for (; token < end; token += 1) {
       const isSpeech = code.length === 0 || !isInside(code, tokens.start[token] as number, tokens.end[token] as number);
       if (isSpeech) {
@@ -84,8 +87,8 @@ export function measurePersona(ready: ReadyRules, hits: readonly Hit[], { text, 
           // Of register words that overlap ("my liege", "liege") one counts.
           if (hit.from > lastRegister) sentence.register += 1;
           lastRegister = hit.to;
-        } else if (!isInside(quotations, start, stop)) {
-          if (use.role === 'unusual') sentence.unusual.push(hit.phrase);
+        } else if (!isInside((quotations ??= quotationsIn(text)), start, stop)) {
+          if (use.role === 'unusual') (sentence.unusual ??= []).push(hit.phrase);
           else measure.forbidden.push({ phrase: hit.phrase, where: pointer === undefined ? { start, end: stop } : { pointer } });
         }
       }
@@ -107,7 +110,7 @@ function totalsOf(measures: readonly PersonaMeasure[], excused: (phrase: number)
   const totals: Totals = { words: 0, register: 0, unusual: 0, sentences: [] };
   for (const { sentences } of measures) {
     for (const { words, register, contractions, unusual } of sentences) {
-      const counted = contractions + unusual.filter((phrase) => !excused(phrase)).length;
+      const counted = contractions + (unusual?.filter((phrase) => !excused(phrase)).length ?? 0);
       totals.words += words;
       totals.register += register;
       totals.unusual += counted;
@@ -145,7 +148,7 @@ function againstLimits({ words, register, unusual, sentences }: Totals, persona:
   const tooMany = binomialUpperTail(unusual, words, persona.ceiling / 100);
   if (tooMany <= persona.level) evidence.push({ rule: 'persona_unusual', detail: 'too many unusual words', count: unusual, words, limit: persona.ceiling, p: rounded(tooMany) });
   else {
-    const worst = sentences.reduce((lowest, sentence) => Math.min(lowest, binomialUpperTail(sentence.unusual, sentence.words, persona.ceiling / 100)), 1);
+    const worst = sentences.reduce((lowest, sentence) => (sentence.unusual < MIN_UNUSUAL ? lowest : Math.min(lowest, binomialUpperTail(sentence.unusual, sentence.words, persona.ceiling / 100))), 1);
     if (worst <= persona.level / sentences.length) evidence.push({ rule: 'persona_sentence', detail: 'one sentence leaves the register', limit: persona.ceiling, p: rounded(worst) });
   }
   const { min, max } = persona.features.sentenceWords ?? {};

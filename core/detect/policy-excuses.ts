@@ -23,7 +23,7 @@ export function isNegated(text: string, tokens: Tokens, hit: Hit): boolean {
   return false;
 }
 
-type Range = readonly [start: number, end: number];
+export type Range = readonly [start: number, end: number];
 
 // Every alternative stops at the next mark of its kind: no stretch of text is read twice.
 const QUOTATIONS = /"[^"\n]{1,1000}"|“[^“”\n]{1,1000}”|„[^„“”\n]{1,1000}[“”]|«[^«»\n]{1,1000}»|»[^«»\n]{1,1000}«|^[ \t]{0,3}>[^\n]*$/gm;

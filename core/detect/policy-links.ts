@@ -25,8 +25,8 @@ export function hostOf(address: string): string {
 }
 
 export function linksIn(text: string): Link[] {
-  // Most texts have neither a scheme nor a letter after a point.
-  if (!/:\/\/|[\p{L}\p{N}]\.\p{L}/u.test(text)) return [];
+  // Most texts have neither a scheme nor a point inside a word.
+  if (!text.includes('://') && !/\.[^\s.]/.test(text)) return [];
   return Array.from(text.matchAll(LINKS), (found) => ({ start: found.index, end: found.index + found[0].length, host: hostOf(found[0].replace(/[.,;:!?'’]+$/, '')) }));
 }
 

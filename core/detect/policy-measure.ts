@@ -9,14 +9,7 @@ export const countWords = ({ count, flags }: Tokens): number => {
 };
 
 /** Code points: an emoji of one code point counts once, however many UTF-16 units it has. */
-export function countCharacters(text: string): number {
-  let pairs = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at);
-    if (unit >= 0xd800 && unit < 0xdc00) pairs += 1;
-  }
-  return text.length - pairs;
-}
+export const countCharacters = (text: string): number => text.length - (text.match(/[\ud800-\udbff]/g)?.length ?? 0);
 
 export function countTokens({ count, flags }: Tokens, flag: number): number {
   let found = 0;
@@ -52,7 +45,9 @@ export function countCapitals(text: string, { count, start, end, flags }: Tokens
  * The token after the last one of each sentence. A sentence ends at . ! ? or … before white space or the end (not after an abbreviation, a
  * single letter, nor before a small letter), and at a line break.
  */
-export function sentenceEnds(text: string, { count, start, end, flags }: Tokens): number[] {
+export const sentenceEnds = (text: string, tokens: Tokens): number[] => (tokens.sentenceEnds ??= findSentenceEnds(text, tokens));
+
+function findSentenceEnds(text: string, { count, start, end, flags }: Tokens): number[] {
   const ends: number[] = [];
   let hasWord = false;
   for (let token = 0; token < count; token += 1) {

@@ -27,6 +27,8 @@ export interface ReadyRule {
 
 export interface ReadyRules {
   rules: readonly ReadyRule[];
+  /** Indexes of the rules that measure. */
+  measuring: readonly number[];
   uses: readonly PhraseUse[];
   scanner: Scanner;
   persona: { settings: Persona; place: Place | null } | null;
@@ -123,5 +125,5 @@ export function readyRules(settings: Pick<DetectorSettings, 'rules' | 'persona'>
   }
   const needsNegators = rules.some(({ rule }) => rule.unless?.negated);
   const negators = new Set((needsNegators ? NEGATORS : []).map((text) => texts.push(text) - 1));
-  return { rules, uses, scanner: createScanner(texts, negators), persona: settings.persona ? { settings: settings.persona, place: placeOf(settings.persona.in) } : null };
+  return { rules, measuring: rules.flatMap(({ measures }, index) => (measures ? [index] : [])), uses, scanner: createScanner(texts, negators), persona: settings.persona ? { settings: settings.persona, place: placeOf(settings.persona.in) } : null };
 }

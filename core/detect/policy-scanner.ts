@@ -1,7 +1,7 @@
 // One pass over a text: its words, and every place where one of the phrases stands. Time grows with the text, not with the number of phrases.
 import { parsePhrase, type PhraseWord } from './policy-phrase.ts';
 import { folded, joinsWord, KIND, kindOf, type Kind } from './policy-text.ts';
-import { ROOT, WordSetBuilder, type WordSet } from './policy-words.ts';
+import { ROOT, step, WordSetBuilder, type WordSet } from './policy-words.ts';
 
 /** What stands before a token, and what it is. */
 export const TOKEN = { word: 1, number: 2, emoji: 4, newLine: 8, newParagraph: 16, negator: 32, apart: 64 } as const;
@@ -17,6 +17,8 @@ export interface Tokens {
   start: Int32Array;
   end: Int32Array;
   flags: Uint8Array;
+  /** Where the sentences end, once somebody has asked. */
+  sentenceEnds: number[] | undefined;
 }
 
 export interface Hit {
@@ -50,9 +52,17 @@ class Alphabet {
   }
 }
 
-/** Kind and class of a code point in one number; `MANY`: it folds to several characters, listed apart. */
-const MANY = 0x7ff_ffff;
-const packed = (kind: Kind, characterClass: number): number => (characterClass << 4) | (kind + 1);
+/** Kind and class of a code point in one number, never 0. `MANY`: it folds to several characters, listed apart. */
+const MANY = 0x1ff_ffff;
+const KIND_BITS = 15;
+/** A letter or digit that folds to one character; and of these the letters. */
+const PLAIN = 16;
+const LETTER = 32;
+const CLASS_SHIFT = 6;
+function packed(kind: Kind, characterClass: number): number {
+  const isPlain = (kind === KIND.letter || kind === KIND.digit) && characterClass !== MANY;
+  return (characterClass << CLASS_SHIFT) | (isPlain ? PLAIN : 0) | (kind === KIND.letter ? LETTER : 0) | (kind + 1);
+}
 
 /**
  * @param phrases each a phrase's text
@@ -103,12 +113,12 @@ export function createScanner(phrases: readonly string[], negators: ReadonlySet<
   }
   const infoOf = (codePoint: number): number => (codePoint < 0x10000 ? table[codePoint] : others.get(codePoint)) || lookUp(codePoint);
   function stepThrough(set: WordSet, state: number, info: number, codePoint: number, isBackward: boolean): number {
-    if (info >> 4 !== MANY) return set.step(state, info >> 4);
+    if (info >> CLASS_SHIFT !== MANY) return step(set, state, info >> CLASS_SHIFT);
     const classes = severalClasses.get(codePoint) as number[];
-    return (isBackward ? classes.toReversed() : classes).reduce((at, characterClass) => (at === 0 ? 0 : set.step(at, characterClass)), state);
+    return (isBackward ? classes.toReversed() : classes).reduce((at, characterClass) => (at === 0 ? 0 : step(set, at, characterClass)), state);
   }
 
-  const tokens: Tokens = { count: 0, start: new Int32Array(1_024), end: new Int32Array(1_024), flags: new Uint8Array(1_024) };
+  const tokens: Tokens = { count: 0, start: new Int32Array(1_024), end: new Int32Array(1_024), flags: new Uint8Array(1_024), sentenceEnds: undefined };
   function grow(): void {
     const larger = tokens.start.length * 2;
     const start = new Int32Array(larger);
@@ -169,14 +179,21 @@ export function createScanner(phrases: readonly string[], negators: ReadonlySet<
     tokens.flags[token] = flags;
     tokens.count += 1;
     if ((flags & TOKEN.newParagraph) !== 0) sentenceStart = paragraphStart = token;
-    const found = state === 0 ? undefined : words.valuesAt(state);
+    const found = state === 0 ? undefined : words.values[state];
     if (found) visit(found, token);
     if ((flags & TOKEN.number) !== 0 && numbers.length > 0) visit(numbers, token);
-    if (endings && (flags & TOKEN.word) !== 0) {
-      const foundEndings = endings.valuesAt(endingState(endings, text, start, end));
+    // Most words end in a letter that ends no ending.
+    if (endings && (flags & TOKEN.word) !== 0 && !isForeign(endings, text.charCodeAt(end - 1))) {
+      const foundEndings = endings.values[endingState(endings, text, start, end)];
       if (foundEndings) visit(foundEndings, token);
     }
     if ((flags & TOKEN.word) === 0 && isBreak(text.charCodeAt(start))) sentenceStart = token + 1;
+  }
+
+  /** A plain character with which no beginning of the set starts. */
+  function isForeign(set: WordSet, unit: number): boolean {
+    const info = table[unit] as number;
+    return (info & PLAIN) !== 0 && set.fromRoot[info >> CLASS_SHIFT] === 0;
   }
 
   function endingState(set: WordSet, text: string, start: number, end: number): number {
@@ -186,7 +203,7 @@ export function createScanner(phrases: readonly string[], negators: ReadonlySet<
       if (codePoint >= 0xdc00 && codePoint < 0xe000 && at - 2 >= start) codePoint = text.codePointAt(at - 2) as number;
       at -= codePoint > 0xffff ? 2 : 1;
       const info = infoOf(codePoint);
-      if ((info & 15) - 1 !== KIND.skip) state = stepThrough(set, state, info, codePoint, true);
+      if ((info & KIND_BITS) - 1 !== KIND.skip) state = stepThrough(set, state, info, codePoint, true);
     }
     return state;
   }
@@ -194,30 +211,58 @@ export function createScanner(phrases: readonly string[], negators: ReadonlySet<
   function scan(text: string): readonly Hit[] {
     clock += tokens.count + 1;
     tokens.count = 0;
+    tokens.sentenceEnds = undefined;
     sentenceStart = 0;
     paragraphStart = 0;
     hits = [];
     const length = Math.min(text.length, MAX_SCANNED);
     let start = -1;
     let state = 0;
-    let isNumber = true;
+    /** Not 0 once the word has a letter: else it is a number. */
+    let letters = 0;
     let before = 0;
-    for (let at = 0; at < length; at += 1) {
-      const unit = text.charCodeAt(at);
+    scanning: for (let at = 0; at < length; at += 1) {
+      let unit = text.charCodeAt(at);
+      let plain = table[unit] as number;
+      // Plain letters and digits, nearly all of a text: nothing but the walk through the words. What ends the run is looked at below.
+      if ((plain & PLAIN) !== 0) {
+        if (start < 0) {
+          start = at;
+          state = ROOT;
+          letters = 0;
+        }
+        do {
+          letters |= plain & LETTER;
+          if (state !== 0) state = step(words, state, plain >> CLASS_SHIFT);
+          at += 1;
+          if (at >= length) break scanning;
+          unit = text.charCodeAt(at);
+          plain = table[unit] as number;
+        } while ((plain & PLAIN) !== 0);
+      }
+      if (unit === 32) {
+        if (start >= 0) {
+          addToken(text, start, at, state, TOKEN.word | (letters === 0 ? TOKEN.number : 0) | before);
+          start = -1;
+          before = 0;
+        }
+        before |= TOKEN.apart;
+        continue;
+      }
       const codePoint = unit >= 0xd800 && unit < 0xdc00 ? (text.codePointAt(at) as number) : unit;
       const info = table[codePoint] || infoOf(codePoint);
-      const kind = ((info & 15) - 1) as Kind;
+      const kind = ((info & KIND_BITS) - 1) as Kind;
       if (kind === KIND.letter || kind === KIND.digit || (start >= 0 && kind >= KIND.apostrophe && joinsWord(text, at, kind))) {
         if (start < 0) {
           start = at;
           state = ROOT;
-          isNumber = true;
+          letters = 0;
         }
-        if (kind === KIND.letter) isNumber = false;
-        if (state !== 0) state = info >> 4 === MANY ? stepThrough(words, state, info, codePoint, false) : words.step(state, info >> 4);
+        letters |= info & LETTER;
+        if (state !== 0) state = stepThrough(words, state, info, codePoint, false);
       } else if (kind !== KIND.skip) {
         if (start >= 0) {
-          addToken(text, start, at, state, TOKEN.word | (isNumber ? TOKEN.number : 0) | before);
+          addToken(text, start, at, state, TOKEN.word | (letters === 0 ? TOKEN.number : 0) | before);
           start = -1;
           before = 0;
         }
@@ -233,7 +278,7 @@ export function createScanner(phrases: readonly string[], negators: ReadonlySet<
       }
       if (codePoint > 0xffff) at += 1;
     }
-    if (start >= 0) addToken(text, start, length, state, TOKEN.word | (isNumber ? TOKEN.number : 0) | before);
+    if (start >= 0) addToken(text, start, length, state, TOKEN.word | (letters === 0 ? TOKEN.number : 0) | before);
     return hits;
   }
 

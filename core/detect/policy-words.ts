@@ -4,14 +4,34 @@
 const DEAD = 0;
 export const ROOT = 1;
 const MAX_STATES = 400_000;
+/** 2^32 divided by the golden ratio: spreads neighbouring keys (Knuth, The Art of Computer Programming, 6.4). */
+const HASH = 0x9e3779b1;
 
 export class TooManyWords extends Error {}
 
+/** The tables of the automaton; `step` reads them. */
 export interface WordSet {
-  /** @param characterClass of the set's alphabet; 0: a character that no word has */
-  step(state: number, characterClass: number): number;
-  /** What was added under the word that ends in this state, or under a beginning of it. */
-  valuesAt(state: number): Int32Array | undefined;
+  alphabet: number;
+  /** Transitions from the start, where nearly every word ends its walk: by class, without a hash. */
+  fromRoot: Int32Array;
+  keys: Int32Array;
+  targets: Int32Array;
+  fallbacks: Int32Array;
+  shift: number;
+  /** What was added under the word that ends in a state, or under a beginning of it. */
+  values: readonly (Int32Array | undefined)[];
+}
+
+/** @param characterClass of the set's alphabet; 0: a character that no word has */
+export function step(set: WordSet, state: number, characterClass: number): number {
+  if (state === ROOT) return set.fromRoot[characterClass] as number;
+  const { keys } = set;
+  const key = state * set.alphabet + characterClass;
+  for (let slot = Math.imul(key, HASH) >>> set.shift; ; slot = (slot + 1) & (keys.length - 1)) {
+    const found = keys[slot];
+    if (found === key) return set.targets[slot] as number;
+    if (found === -1) return set.fallbacks[state] as number;
+  }
 }
 
 interface Node {
@@ -69,26 +89,18 @@ export class WordSetBuilder {
 }
 
 function tableOf(edges: readonly (readonly [number, number])[], fallbacks: Int32Array, values: readonly (Int32Array | undefined)[], alphabet: number): WordSet {
+  if (fallbacks.length * alphabet >= 2 ** 31) throw new TooManyWords('the rules have too many different words and characters');
   const bits = Math.max(4, Math.ceil(Math.log2(edges.length * 2 + 1)));
-  const mask = 2 ** bits - 1;
-  const keys = new Float64Array(mask + 1).fill(-1);
-  const targets = new Int32Array(mask + 1);
-  const slotOf = (key: number): number => Math.imul(key | 0, 0x9e3779b1) >>> (32 - bits);
+  const keys = new Int32Array(2 ** bits).fill(-1);
+  const targets = new Int32Array(2 ** bits);
+  const fromRoot = new Int32Array(alphabet);
+  const shift = 32 - bits;
   for (const [key, to] of edges) {
-    let slot = slotOf(key);
-    while (keys[slot] !== -1) slot = (slot + 1) & mask;
+    if (key < 2 * alphabet) fromRoot[key - alphabet] = to;
+    let slot = Math.imul(key, HASH) >>> shift;
+    while (keys[slot] !== -1) slot = (slot + 1) & (keys.length - 1);
     keys[slot] = key;
     targets[slot] = to;
   }
-  return {
-    step(state, characterClass) {
-      const key = state * alphabet + characterClass;
-      for (let slot = slotOf(key); ; slot = (slot + 1) & mask) {
-        const found = keys[slot];
-        if (found === key) return targets[slot] as number;
-        if (found === -1) return fallbacks[state] as number;
-      }
-    },
-    valuesAt: (state) => values[state],
-  };
+  return { alphabet, fromRoot, keys, targets, fallbacks, shift, values };
 }

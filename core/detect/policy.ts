@@ -32,16 +32,16 @@ type Where = { start: number; end: number } | { pointer: string };
 interface RuleState {
   isCovered: boolean;
   /** Phrases that were there, with the first place and how often. */
-  seen: Map<number, { count: number; where: Where }>;
-  claims: { phrase: number; section: string; where: Where }[];
-  needs: Set<string>;
+  seen: Map<number, { count: number; where: Where }> | undefined;
+  claims: { phrase: number; section: string; where: Where }[] | undefined;
+  needs: Set<string> | undefined;
   words: number;
   exclamations: number;
   capitals: number;
   emoji: number;
   links: number;
   /** Evidence that needs no look at the other texts. */
-  evidence: Evidence[];
+  evidence: Evidence[] | undefined;
 }
 
 const compiled = new WeakMap<DetectorSettings, ReadyRules>();
@@ -64,7 +64,7 @@ export function judgePolicy(strings: readonly AnswerString[], settings: Detector
   const ready = rulesOf(settings);
   const states = new Array<RuleState | undefined>(ready.rules.length);
   const stateOf = (rule: number): RuleState =>
-    (states[rule] ??= { isCovered: false, seen: new Map(), claims: [], needs: new Set(), words: 0, exclamations: 0, capitals: 0, emoji: 0, links: 0, evidence: [] });
+    (states[rule] ??= { isCovered: false, seen: undefined, claims: undefined, needs: undefined, words: 0, exclamations: 0, capitals: 0, emoji: 0, links: 0, evidence: undefined });
   const isCut = strings.some(({ text }) => text.length > MAX_SCANNED);
   const isWholeAt = ({ place }: ReadyRule): boolean => !isCut && (place?.isCallsOnly ? context.callsAreWhole : whole);
   const measures: PersonaMeasure[] = [];
@@ -72,10 +72,12 @@ export function judgePolicy(strings: readonly AnswerString[], settings: Detector
   strings.forEach((string, index) => {
     const hits = ready.scanner.scan(string.text);
     if (hits.length > 0) addHits(ready, hits, string, index, context.calls, stateOf);
-    ready.rules.forEach((rule, number) => {
-      if (rule.measures && !string.isName && (rule.place?.covers(string, context.calls) ?? true)) addNumbers(rule, stateOf(number), string, ready.scanner.tokens, isWholeAt(rule));
-    });
-    if (ready.persona && !string.isName && (ready.persona.place?.covers(string, context.calls) ?? true)) measures.push(measurePersona(ready, hits, string));
+    if (string.isName) return;
+    for (const number of ready.measuring) {
+      const rule = ready.rules[number] as ReadyRule;
+      if (rule.place?.covers(string, context.calls) ?? true) addNumbers(rule, stateOf(number), string, ready.scanner.tokens, isWholeAt(rule));
+    }
+    if (ready.persona && (ready.persona.place?.covers(string, context.calls) ?? true)) measures.push(measurePersona(ready, hits, string));
   });
 
   const prompt = readPrompt(context.messages, ready.scanner);
@@ -133,9 +135,10 @@ function addHits(ready: ReadyRules, hits: readonly Hit[], string: AnswerString, 
     const state = stateOf(use.rule);
     const where = pointer === undefined ? { start, end } : { pointer };
     const within = rule.disclaimer?.within ?? 'answer';
-    if (use.role === 'need') state.needs.add(sectionOf(hit.to, within));
-    else if (use.role === 'claim') state.claims.push({ phrase: hit.phrase, section: sectionOf(hit.to, within), where });
+    if (use.role === 'need') (state.needs ??= new Set()).add(sectionOf(hit.to, within));
+    else if (use.role === 'claim') (state.claims ??= []).push({ phrase: hit.phrase, section: sectionOf(hit.to, within), where });
     else {
+      state.seen ??= new Map();
       const seen = state.seen.get(hit.phrase);
       if (seen) seen.count += 1;
       else state.seen.set(hit.phrase, { count: 1, where });
@@ -164,8 +167,8 @@ function addNumbers(ready: ReadyRule, state: RuleState, { text, pointer }: Answe
   const compare = (name: string, limits: { min?: number | undefined; max?: number | undefined } | undefined, count: () => number): void => {
     if (!limits) return;
     const found = count();
-    if (limits.max !== undefined && found > limits.max) state.evidence.push({ rule: rule.id, detail: `too many ${name}`, count: found, limit: limits.max, ...at });
-    else if (isWhole && limits.min !== undefined && found < limits.min) state.evidence.push({ rule: rule.id, detail: `too few ${name}`, count: found, limit: limits.min, ...at });
+    if (limits.max !== undefined && found > limits.max) (state.evidence ??= []).push({ rule: rule.id, detail: `too many ${name}`, count: found, limit: limits.max, ...at });
+    else if (isWhole && limits.min !== undefined && found < limits.min) (state.evidence ??= []).push({ rule: rule.id, detail: `too few ${name}`, count: found, limit: limits.min, ...at });
   };
   compare('words', rule.length?.words, () => countWords(tokens));
   compare('sentences', rule.length?.sentences, () => sentenceEnds(text, tokens).length);
@@ -183,9 +186,9 @@ function addNumbers(ready: ReadyRule, state: RuleState, { text, pointer }: Answe
     const isForbidden = forbiddenHosts.some((domain) => isWithin(host, domain));
     if (!isForbidden && (allowedHosts === undefined || allowedHosts.some((domain) => isWithin(host, domain)))) continue;
     wrong += 1;
-    if (wrong === 1) state.evidence.push({ rule: rule.id, detail: isForbidden ? 'link to a forbidden domain' : 'link to a domain that is not allowed', ...(pointer === undefined ? { start, end } : { pointer }) });
+    if (wrong === 1) (state.evidence ??= []).push({ rule: rule.id, detail: isForbidden ? 'link to a forbidden domain' : 'link to a domain that is not allowed', ...(pointer === undefined ? { start, end } : { pointer }) });
   }
-  if (wrong > 1) (state.evidence.at(-1) as Evidence)['count'] = wrong;
+  if (wrong > 1) (state.evidence?.at(-1) as Evidence)['count'] = wrong;
 }
 
 type Found = Omit<Evidence, 'rule'>;
@@ -198,7 +201,7 @@ function evidenceOf(ready: ReadyRule, state: RuleState, isWhole: boolean, prompt
   const times = (count: number): { count?: number } => (count > 1 ? { count } : {});
   const unwanted = (role: Role, name: string): void => {
     phrases[role]?.forEach((phrase, number) => {
-      const seen = state.seen.get(phrase);
+      const seen = state.seen?.get(phrase);
       if (seen && !excused(phrase)) found.push({ detail: role === 'form' ? name : `${name} ${number + 1}`, ...times(seen.count), ...seen.where });
     });
   };
@@ -206,23 +209,23 @@ function evidenceOf(ready: ReadyRule, state: RuleState, isWhole: boolean, prompt
   const isJudgedWhole = isWhole && (state.isCovered || !ready.place);
   if (isJudgedWhole) {
     phrases.require?.forEach((phrase, number) => {
-      if (!state.seen.has(phrase)) found.push({ detail: `required phrase ${number + 1} is missing` });
+      if (!state.seen?.has(phrase)) found.push({ detail: `required phrase ${number + 1} is missing` });
     });
-    if (phrases.requireAny && !phrases.requireAny.some((phrase) => state.seen.has(phrase))) found.push({ detail: 'none of the required phrases is there' });
+    if (phrases.requireAny && !phrases.requireAny.some((phrase) => state.seen?.has(phrase))) found.push({ detail: 'none of the required phrases is there' });
   }
-  if (isWhole && state.claims.length > 0) {
-    const open = state.claims.filter(({ phrase, section }) => !state.needs.has(section) && !excused(phrase));
+  if (isWhole && state.claims) {
+    const open = state.claims.filter(({ phrase, section }) => !state.needs?.has(section) && !excused(phrase));
     const first = open[0];
     if (first) found.push({ detail: `claim ${(phrases.claim ?? []).indexOf(first.phrase) + 1} without its disclaimer`, ...times(open.length), ...first.where });
   }
   unwanted('form', 'wrong form of address');
-  if (isJudgedWhole && phrases.use && !phrases.use.some((phrase) => state.seen.has(phrase))) found.push({ detail: 'the name to use is missing' });
+  if (isJudgedWhole && phrases.use && !phrases.use.some((phrase) => state.seen?.has(phrase))) found.push({ detail: 'the name to use is missing' });
   unwanted('never', 'name never to use');
   unwanted('spelling', 'spelling of word');
   if (rule.tone) found.push(...toneOf(ready, rule.tone, state, excused));
   const maxLinks = rule.links?.max;
   if (maxLinks !== undefined && state.links > maxLinks) found.push({ detail: 'too many links', count: state.links, limit: maxLinks });
-  return [...found, ...state.evidence];
+  return state.evidence ? [...found, ...state.evidence] : found;
 }
 
 function toneOf({ phrases }: ReadyRule, tone: NonNullable<PolicyRule['tone']>, state: RuleState, excused: (phrase: number) => boolean): Found[] {
@@ -230,7 +233,7 @@ function toneOf({ phrases }: ReadyRule, tone: NonNullable<PolicyRule['tone']>, s
   let count = 0;
   let where: Where | undefined;
   for (const phrase of phrases.tone ?? []) {
-    const seen = excused(phrase) ? undefined : state.seen.get(phrase);
+    const seen = excused(phrase) ? undefined : state.seen?.get(phrase);
     if (!seen) continue;
     count += seen.count;
     where ??= seen.where;
