@@ -19,7 +19,7 @@ const Limits = z
   .strictObject({ min: z.int().min(1).optional(), max: z.int().min(0).optional() })
   .refine(({ min, max }) => (min !== undefined || max !== undefined) && (min ?? 0) <= (max ?? Infinity), 'needs min or max, and min must not be above max');
 
-const Domain = z.string().regex(/^(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]{2,}$/u, 'must be a domain such as example.com');
+const Domain = z.string().regex(/^[^\s/:@*.]+(?:\.[^\s/:@*.]+)+$/, 'must be a domain such as example.com');
 
 /** The answer alone, or with what the user had asked. A text stands at the first place of the rule; a mapping is a whole JSON answer. */
 export const RuleExample = z.union([z.string().max(20_000), z.strictObject({ prompt: z.string().max(20_000).optional(), answer: z.union([z.string().max(20_000), z.record(z.string(), z.unknown())]) })], 'must be a text, or a mapping with answer and, if wanted, prompt');
