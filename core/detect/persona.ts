@@ -69,7 +69,9 @@ export function measurePersona(ready: ReadyRules, hits: readonly Hit[], { text, 
   let quotations: Range[] | undefined;
   let next = 0;
   let token = 0;
+  // Of words that overlap ("my liege" and "liege", "thank you" and "you") one counts.
   let lastRegister = -1;
+  let lastUnusual = -1;
   for (const end of ends) {
     const sentence: SentenceCounts = { words: 0, register: 0, contractions: 0, unusual: undefined };
     for (; token < end; token += 1) {
@@ -84,12 +86,13 @@ export function measurePersona(ready: ReadyRules, hits: readonly Hit[], { text, 
         if (!isSpeech || use?.rule !== null) continue;
         const [start, stop] = [tokens.start[hit.from] as number, tokens.end[hit.to] as number];
         if (use.role === 'required') {
-          // Of register words that overlap ("my liege", "liege") one counts.
           if (hit.from > lastRegister) sentence.register += 1;
           lastRegister = hit.to;
         } else if (!isInside((quotations ??= quotationsIn(text)), start, stop)) {
-          if (use.role === 'unusual') (sentence.unusual ??= []).push(hit.phrase);
-          else measure.forbidden.push({ phrase: hit.phrase, where: pointer === undefined ? { start, end: stop } : { pointer } });
+          if (use.role === 'unusual') {
+            if (hit.from > lastUnusual) (sentence.unusual ??= []).push(hit.phrase);
+            lastUnusual = hit.to;
+          } else measure.forbidden.push({ phrase: hit.phrase, where: pointer === undefined ? { start, end: stop } : { pointer } });
         }
       }
     }
@@ -123,6 +126,9 @@ function totalsOf(measures: readonly PersonaMeasure[], excused: (phrase: number)
 /** P(X ≤ k) for X ~ Binomial(n, p). */
 const lowerTail = (k: number, n: number, p: number): number => binomialUpperTail(n - k, n, 1 - p);
 
+/** The chance that two independent tests together say as much (Fisher, Statistical Methods for Research Workers, 1925; 4 degrees of freedom). */
+const together = (p: number, q: number): number => p * q * (1 - Math.log(p * q));
+
 /** Two digits are enough for evidence. */
 const rounded = (value: number): number => Number(value.toPrecision(2));
 
@@ -151,6 +157,8 @@ function againstLimits({ words, register, unusual, sentences }: Totals, persona:
     const worst = sentences.reduce((lowest, sentence) => (sentence.unusual < MIN_UNUSUAL ? lowest : Math.min(lowest, binomialUpperTail(sentence.unusual, sentence.words, persona.ceiling / 100))), 1);
     if (worst <= persona.level / sentences.length) evidence.push({ rule: 'persona_sentence', detail: 'one sentence leaves the register', limit: persona.ceiling, p: rounded(worst) });
   }
+  const both = together(tooFew, tooMany);
+  if (isWhole && evidence.length === 0 && both <= persona.level) evidence.push({ rule: 'persona_both', detail: 'few register words and many unusual words', count: register, unusual, words, p: rounded(both) });
   const { min, max } = persona.features.sentenceWords ?? {};
   if (sentences.length >= MIN_SENTENCES) {
     const mean = words / sentences.length;
