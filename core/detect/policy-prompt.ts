@@ -7,10 +7,11 @@ export interface PromptReader {
   has(phrase: number, from: 'trusted' | 'any'): boolean;
 }
 
-/** User messages after the last answer: worked examples and earlier turns are another matter. */
-function lastTurn(messages: readonly Message[]): Message[] {
-  const lastAnswer = messages.findLastIndex(({ role }) => role === 'assistant');
-  return messages.slice(lastAnswer + 1).filter(({ role }) => role === 'user');
+/** The user's last messages in a row, whatever calls and results followed them: worked examples and earlier turns are another matter. */
+function lastTurn(messages: readonly Message[]): readonly Message[] {
+  const end = messages.findLastIndex(({ role }) => role === 'user') + 1;
+  const start = messages.slice(0, end).findLastIndex(({ role }) => role !== 'user') + 1;
+  return messages.slice(start, end);
 }
 
 export function readPrompt(messages: readonly Message[], scanner: Scanner): PromptReader {

@@ -261,6 +261,8 @@ describe('where and when', () => {
     expect(details({ ...rule, when: { prompt: ['refund*'], from: 'any' } }, 'Sure.', 'May I have a refund?', false)).toEqual(['required phrase 1 is missing']);
     const earlier = inputOf('Sure.', { messages: [message('user', 'a refund?'), message('assistant', 'Yes.'), message('user', 'Thanks')] });
     expect(detect(earlier, settingsOf(rule))).toEqual([]);
+    const afterCall = inputOf('Sure.', { messages: [message('user', 'A refund,'), message('user', 'please.'), message('assistant', ''), message('tool', 'found')] });
+    expect(detect(afterCall, settingsOf(rule))).toHaveLength(1);
   });
 
   test.each([

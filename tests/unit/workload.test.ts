@@ -1,4 +1,5 @@
 // A workload file with mistakes: all of them listed, each with its place.
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -130,4 +131,14 @@ describe('rule files', () => {
     await write('rules.yaml', `rules: ${'['.repeat(100_000)}`);
     expect((await errorOf(readWorkload(join(dir, 'big.yaml')))).message).toContain('10 mistake(s)');
   });
+});
+
+it('is checked by `ratchet workload check`, which counts rules and examples', async () => {
+  await write('rules.yaml', 'rules:\n  - { id: r, forbid: [cheap], examples: { passes: [Fine.], fails: [cheap, Cheap] } }\npersona:\n  lexicon: { required: [thou], forbidden: [okay] }\n  examples: { passes: [Thou art late.], fails: [Okay.] }\n');
+  const file = await write('checked.yaml', `${minimal}detectors:\n  ruleFiles: [rules.yaml]\n`);
+  const check = (...args: string[]) => spawnSync(process.execPath, [join(import.meta.dirname, '../../cli/main.ts'), ...args, 'workload', 'check', file], { env: { PATH: process.env['PATH'], RATCHET_HOME: dir }, encoding: 'utf8' });
+  expect(check().stdout).toMatch(/rules +1 and a persona, 5 examples behave[\s\S]*No mistakes\./);
+  expect(JSON.parse(check('--json').stdout)).toMatchObject([{ rules: 1, persona: true, examples: 5 }]);
+  await write('rules.yaml', 'rules:\n  - { id: r, forbid: [cheap], examples: { passes: [Fine.], fails: [dear] } }\n');
+  expect(check()).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(/rules\.yaml:2:\d+ rule r: examples\.fails\.0/) as string });
 });
