@@ -61,10 +61,10 @@ function wordsOf(piece: string): string[] {
   for (let at = 0; at < piece.length; ) {
     const character = String.fromCodePoint(piece.codePointAt(at) as number);
     const kind = kindOf(character);
-    if (kind === KIND.letter || kind === KIND.digit || (word !== '' && joinsWord(piece, at, kind))) word += folded(character);
+    if (kind === KIND.letter || kind === KIND.digit || (word !== '' && joinsWord(piece, at, kind))) word += folded(character, kind);
     else if (kind !== KIND.skip) {
       end();
-      if (kind === KIND.single || kind === KIND.symbol || kind === KIND.apostrophe || kind === KIND.emoji) words.push(folded(character));
+      if (kind === KIND.single || kind === KIND.symbol || kind === KIND.apostrophe || kind === KIND.emoji) words.push(folded(character, kind));
     }
     at += character.length;
   }

@@ -8,6 +8,8 @@ export const TOKEN = { word: 1, number: 2, emoji: 4, newLine: 8, newParagraph: 1
 
 /** Longer texts are read to here; nothing is called missing from them. */
 export const MAX_SCANNED = 1_000_000;
+/** Characters beyond U+FFFF that are remembered. */
+const MAX_OTHERS = 10_000;
 /** Hits of one text that are kept: more come only from a text that repeats itself on purpose. */
 const MAX_HITS = 50_000;
 
@@ -103,9 +105,14 @@ export function createScanner(phrases: readonly string[], negators: ReadonlySet<
   const others = new Map<number, number>();
   const severalClasses = new Map<number, number[]>();
   function lookUp(codePoint: number): number {
+    if (others.size >= MAX_OTHERS) {
+      for (const known of others.keys()) severalClasses.delete(known);
+      others.clear();
+    }
     const character = String.fromCodePoint(codePoint);
-    const classes = alphabet.classesOf(folded(character));
-    const value = packed(kindOf(character), classes.length === 1 ? (classes[0] as number) : MANY);
+    const kind = kindOf(character);
+    const classes = alphabet.classesOf(folded(character, kind));
+    const value = packed(kind, classes.length === 1 ? (classes[0] as number) : MANY);
     if (classes.length !== 1) severalClasses.set(codePoint, classes);
     if (codePoint < 0x10000) table[codePoint] = value;
     else others.set(codePoint, value);

@@ -22,13 +22,20 @@ export function kindOf(character: string): Kind {
 }
 
 /** Characters that are read as one, besides case and compatibility forms. */
-export function folded(character: string): string {
-  const kind = kindOf(character);
-  if (kind === KIND.apostrophe) return "'";
-  if (/["“”„‟«»‹›「」]/u.test(character)) return '"';
-  if (kind === KIND.symbol && /\p{Pd}/u.test(character)) return '-';
-  // Upper case first: ß and ẞ are ss, final and inner sigma are one.
-  return character.normalize('NFKD').toUpperCase().replace(/./gsu, (one) => one.toLowerCase()).normalize('NFKD');
+export function folded(character: string, kind: Kind): string {
+  switch (kind) {
+    case KIND.apostrophe:
+      return "'";
+    case KIND.letter:
+    case KIND.digit:
+      // Upper case first: ß and ẞ are ss, final and inner sigma are one.
+      return character.normalize('NFKD').toUpperCase().replace(/./gsu, (one) => one.toLowerCase()).normalize('NFKD');
+    case KIND.symbol:
+      if (/["“”„‟«»‹›「」]/u.test(character)) return '"';
+      return /\p{Pd}/u.test(character) ? '-' : character.normalize('NFKD');
+    default:
+      return character.normalize('NFKD');
+  }
 }
 
 const isAsciiDigit = (code: number): boolean => code >= 48 && code <= 57;

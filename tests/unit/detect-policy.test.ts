@@ -112,6 +112,10 @@ describe('phrases', () => {
       timeMs(piece.repeat(20_000));
       expect([piece, timeMs(piece.repeat(100_000 / piece.length)) < 100]).toEqual([piece, true]);
     }
+    // Characters never seen before have to be looked up.
+    const different = Array.from({ length: 25_000 }, (_, index) => String.fromCodePoint(0x20000 + index)).join('');
+    expect(timeMs(different) < 200).toBe(true);
+    expect(scanner.scan(different)).toEqual([]);
   });
 });
 
