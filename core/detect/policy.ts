@@ -26,6 +26,9 @@ export interface PolicyVerdict {
   persona: Evidence[];
 }
 
+/** Evidence before its rule is named. */
+type Found = Omit<Evidence, 'rule'>;
+
 type Where = { start: number; end: number } | { pointer: string };
 
 /** What one rule has met so far, over all texts at its place. */
@@ -41,7 +44,7 @@ interface RuleState {
   emoji: number;
   links: number;
   /** Evidence that needs no look at the other texts. */
-  evidence: Evidence[] | undefined;
+  evidence: Found[] | undefined;
 }
 
 const compiled = new WeakMap<DetectorSettings, ReadyRules>();
@@ -109,11 +112,10 @@ function addHits(ready: ReadyRules, hits: readonly Hit[], string: AnswerString, 
     return found;
   };
   let quotations: ReturnType<typeof quotationsIn> | undefined;
-  let sentences: number[] | undefined;
   let paragraphs: number[] | undefined;
   const sectionOf = (token: number, within: 'answer' | 'paragraph' | 'sentence'): string => {
     if (within === 'answer') return '';
-    const ends = within === 'sentence' ? (sentences ??= sentenceEnds(text, tokens)) : (paragraphs ??= paragraphEnds(tokens));
+    const ends = within === 'sentence' ? sentenceEnds(text, tokens) : (paragraphs ??= paragraphEnds(tokens));
     return `${index}:${indexIn(ends, token)}`;
   };
 
@@ -167,8 +169,8 @@ function addNumbers(ready: ReadyRule, state: RuleState, { text, pointer }: Answe
   const compare = (name: string, limits: { min?: number | undefined; max?: number | undefined } | undefined, count: () => number): void => {
     if (!limits) return;
     const found = count();
-    if (limits.max !== undefined && found > limits.max) (state.evidence ??= []).push({ rule: rule.id, detail: `too many ${name}`, count: found, limit: limits.max, ...at });
-    else if (isWhole && limits.min !== undefined && found < limits.min) (state.evidence ??= []).push({ rule: rule.id, detail: `too few ${name}`, count: found, limit: limits.min, ...at });
+    if (limits.max !== undefined && found > limits.max) (state.evidence ??= []).push({ detail: `too many ${name}`, count: found, limit: limits.max, ...at });
+    else if (isWhole && limits.min !== undefined && found < limits.min) (state.evidence ??= []).push({ detail: `too few ${name}`, count: found, limit: limits.min, ...at });
   };
   compare('words', rule.length?.words, () => countWords(tokens));
   compare('sentences', rule.length?.sentences, () => sentenceEnds(text, tokens).length);
@@ -186,12 +188,10 @@ function addNumbers(ready: ReadyRule, state: RuleState, { text, pointer }: Answe
     const isForbidden = forbiddenHosts.some((domain) => isWithin(host, domain));
     if (!isForbidden && (allowedHosts === undefined || allowedHosts.some((domain) => isWithin(host, domain)))) continue;
     wrong += 1;
-    if (wrong === 1) (state.evidence ??= []).push({ rule: rule.id, detail: isForbidden ? 'link to a forbidden domain' : 'link to a domain that is not allowed', ...(pointer === undefined ? { start, end } : { pointer }) });
+    if (wrong === 1) (state.evidence ??= []).push({ detail: isForbidden ? 'link to a forbidden domain' : 'link to a domain that is not allowed', ...(pointer === undefined ? { start, end } : { pointer }) });
   }
-  if (wrong > 1) (state.evidence?.at(-1) as Evidence)['count'] = wrong;
+  if (wrong > 1) (state.evidence?.at(-1) as Found)['count'] = wrong;
 }
-
-type Found = Omit<Evidence, 'rule'>;
 
 /** Everything that one rule has against the answer, in the order of the rule's parts. */
 function evidenceOf(ready: ReadyRule, state: RuleState, isWhole: boolean, prompt: PromptReader): Found[] {
@@ -200,6 +200,7 @@ function evidenceOf(ready: ReadyRule, state: RuleState, isWhole: boolean, prompt
   const excused = (phrase: number): boolean => rule.unless?.asked === true && prompt.has(phrase, 'any');
   const times = (count: number): { count?: number } => (count > 1 ? { count } : {});
   const unwanted = (role: Role, name: string): void => {
+    if (!state.seen) return;
     phrases[role]?.forEach((phrase, number) => {
       const seen = state.seen?.get(phrase);
       if (seen && !excused(phrase)) found.push({ detail: role === 'form' ? name : `${name} ${number + 1}`, ...times(seen.count), ...seen.where });
