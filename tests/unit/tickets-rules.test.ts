@@ -12,6 +12,7 @@ import { partsOf } from '../../examples/tickets/parts.ts';
 import { messagesFor } from '../../examples/tickets/prompt.ts';
 import { answerText } from '../../examples/tickets/truth.ts';
 import { seededRandom } from '../../examples/seeded-random.ts';
+import { readWorkload } from '../../stores/workloads.ts';
 import { inputOf, message } from './detect-support.ts';
 
 const settings = DetectorSettings.parse(RuleFile.parse(parse(readFileSync('examples/tickets/rules.yaml', 'utf8'))));
@@ -22,8 +23,9 @@ function rulesBroken(ticket: string, answer: object): string[] {
   return detect(input, settings).flatMap(({ evidence }) => evidence.map(({ rule }) => rule));
 }
 
-it('behaves on its examples', () => {
+it('behaves on its examples, and is part of the workload', async () => {
   expect(checkRules(settings)).toEqual([]);
+  expect((await readWorkload('examples/tickets/workload.yaml')).workload.detectors.rules).toEqual(settings.rules);
 });
 
 it.each(['seen', 'unseen'] as const)('passes every right answer to %s tickets', (families) => {
