@@ -1,96 +1,111 @@
-// Reads a workload file and lists every mistake in it with its line and column.
+// Reads a workload file with the rule files and the schema that it names, and lists every mistake with its line and column.
 import { readFile } from 'node:fs/promises';
-import { dirname, relative, resolve } from 'node:path';
-import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document } from 'yaml';
-import { Workload, type Digest } from '../core/contracts/index.ts';
+import { dirname, resolve } from 'node:path';
+import { DetectorSettings, RuleFile, Workload, type Digest } from '../core/contracts/index.ts';
+import { checkRules } from '../core/detect/policy-check.ts';
 import { digestOfJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
+import { failWith, parseWith, readYaml, WorkloadMistakes, type Mistake, type YamlFile } from './yaml-file.ts';
 
 export interface LoadedWorkload {
+  /** `detectors.rules` and `detectors.persona` hold those of the rule files too. */
   workload: Workload;
-  /** Over the document as written (with the output schema it names), never over a re-parsed one with defaults filled in. */
+  /** Over the documents as written (with the rule files and the output schema it names), never over re-parsed ones with defaults filled in. */
   digest: Digest;
   outputSchema?: Record<string, unknown>;
   file: string;
 }
 
-interface Mistake {
-  line: number;
-  column: number;
-  message: string;
+/** Where a rule or the persona was written. */
+interface Origin {
+  file: YamlFile;
+  path: (string | number)[];
 }
 
-/** Line and column of the deepest node that exists on the path; for an unknown key, of the key itself. */
-function placeOf(document: Document, counter: LineCounter, path: readonly PropertyKey[], unknownKey?: string): { line: number; column: number } {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const keys = path.slice(0, length).map((key) => (typeof key === 'symbol' ? String(key) : key));
-    const node = length === 0 ? document.contents : document.getIn(keys, true);
-    if (!isNode(node) || !node.range) continue;
-    let offset = node.range[0];
-    if (unknownKey !== undefined && isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && item.key.value === unknownKey);
-      if (pair && isScalar(pair.key) && pair.key.range) offset = pair.key.range[0];
+interface ReadRules {
+  settings: DetectorSettings;
+  /** The rule files as written, for the digest. */
+  documents: unknown[];
+  mistakes: Mistake[];
+}
+
+/** The rules and the persona of the workload file and of its rule files, tried on their examples. */
+async function readRules(file: YamlFile, written: DetectorSettings): Promise<ReadRules> {
+  const mistakes: Mistake[] = [];
+  const documents: unknown[] = [];
+  const rules = [...written.rules];
+  const origins: Origin[] = rules.map((_, index) => ({ file, path: ['detectors', 'rules', index] }));
+  let persona = written.persona;
+  let personaOrigin: Origin = { file, path: ['detectors', 'persona'] };
+  for (const [index, name] of written.ruleFiles.entries()) {
+    const here = ['detectors', 'ruleFiles', index];
+    let ruleFile: YamlFile;
+    try {
+      ruleFile = await readYaml(resolve(dirname(file.path), name), (shown) => `${shown} cannot be read`);
+    } catch (error) {
+      if (error instanceof WorkloadMistakes) mistakes.push(...error.mistakes);
+      else if (error instanceof RatchetError) mistakes.push(file.mistakeAt(here, `${here.join('.')}: ${error.message}`));
+      else throw error;
+      continue;
     }
-    const { line, col } = counter.linePos(offset);
-    return { line, column: col };
+    documents.push(ruleFile.asWritten);
+    const parsed = parseWith(ruleFile, RuleFile);
+    mistakes.push(...parsed.mistakes);
+    if (!parsed.value) continue;
+    parsed.value.rules.forEach((rule, number) => {
+      rules.push(rule);
+      origins.push({ file: ruleFile, path: ['rules', number] });
+    });
+    if (!parsed.value.persona) continue;
+    if (persona) mistakes.push(ruleFile.mistakeAt(['persona'], 'persona: another file or the workload itself has one already'));
+    persona = parsed.value.persona;
+    personaOrigin = { file: ruleFile, path: ['persona'] };
   }
-  return { line: 1, column: 1 };
+  const settings: DetectorSettings = { ...written, rules, ...(persona && { persona }) };
+  for (const { rule, path, message } of checkRules(settings)) {
+    const origin = rule === null ? personaOrigin : origins[rule];
+    const name = rule === null ? 'persona' : `rule ${rules[rule]?.id}`;
+    if (origin) mistakes.push(origin.file.mistakeAt([...origin.path, ...path], `${name}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${message}`));
+  }
+  return { settings, documents, mistakes };
 }
 
-function mistakesOf(document: Document, counter: LineCounter): { workload: Workload | null; mistakes: Mistake[] } {
-  const parsed = Workload.safeParse(document.toJS({ maxAliasCount: 100 }));
-  if (parsed.success) return { workload: parsed.data, mistakes: [] };
-  const mistakes = parsed.error.issues.flatMap((issue): Mistake[] => {
-    const where = issue.path.map(String).join('.');
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ ...placeOf(document, counter, issue.path, key), message: `${where ? `${where}.` : ''}${key}: no such setting` }));
-    }
-    return [{ ...placeOf(document, counter, issue.path), message: `${where || 'file'}: ${issue.message}` }];
-  });
-  return { workload: null, mistakes };
+/** @returns the schema, or the mistake in its place */
+async function readSchema(file: YamlFile, name: string): Promise<{ schema?: Record<string, unknown>; mistakes: Mistake[] }> {
+  const mistake = (message: string): { mistakes: Mistake[] } => ({ mistakes: [file.mistakeAt(['outputSchema'], `outputSchema: ${name} ${message}`)] });
+  let schema: unknown;
+  try {
+    schema = JSON.parse(await readFile(resolve(dirname(file.path), name), 'utf8'));
+  } catch (error) {
+    return mistake(error instanceof SyntaxError ? 'is not JSON' : 'cannot be read');
+  }
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return mistake('is not a JSON object');
+  return { schema: schema as Record<string, unknown>, mistakes: [] };
 }
 
 /**
- * Reads and checks one workload file.
+ * Reads and checks one workload file, the rule files and the schema that it names. The examples of every rule are run.
  * @throws WORKLOAD_INVALID listing all mistakes as `file:line:column message`, or that the file cannot be read.
  */
-export async function readWorkload(file: string): Promise<LoadedWorkload> {
-  const path = resolve(file);
-  const shown = relative(process.cwd(), path) || path;
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    throw new RatchetError('WORKLOAD_INVALID', `${shown} cannot be read: is the path right? RATCHET_WORKLOADS names the files`);
+export async function readWorkload(name: string): Promise<LoadedWorkload> {
+  const file = await readYaml(name, (shown) => `${shown} cannot be read: is the path right? RATCHET_WORKLOADS names the files`);
+  const { value: written, mistakes } = parseWith(file, Workload);
+  if (!written) {
+    // A mistake elsewhere does not hide those in the rules.
+    const detectors = DetectorSettings.safeParse((file.asWritten as { detectors?: unknown } | null)?.detectors);
+    return failWith([...mistakes, ...(detectors.success ? (await readRules(file, detectors.data)).mistakes : [])]);
   }
-  const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
-  const fail = (mistakes: Mistake[]): never => {
-    const lines = mistakes.toSorted((a, b) => a.line - b.line || a.column - b.column).map((m) => `  ${shown}:${m.line}:${m.column} ${m.message}`);
-    throw new RatchetError('WORKLOAD_INVALID', `${lines.length} mistake(s):\n${lines.join('\n')}`);
-  };
-  if (document.errors.length > 0) {
-    fail(document.errors.map((error) => {
-      const { line, col } = counter.linePos(error.pos[0]);
-      return { line, column: col, message: error.message };
-    }));
-  }
-  const { workload, mistakes } = mistakesOf(document, counter);
-  if (!workload) return fail(mistakes);
 
-  const asWritten: unknown = document.toJS({ maxAliasCount: 100 });
-  if (workload.outputSchema === undefined) return { workload, digest: digestOfJson(asWritten), file: path };
-  const at = placeOf(document, counter, ['outputSchema']);
-  let outputSchema: unknown;
-  try {
-    outputSchema = JSON.parse(await readFile(resolve(dirname(path), workload.outputSchema), 'utf8'));
-  } catch (error) {
-    return fail([{ ...at, message: `outputSchema: ${workload.outputSchema} ${error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'}` }]);
-  }
-  if (typeof outputSchema !== 'object' || outputSchema === null || Array.isArray(outputSchema)) {
-    return fail([{ ...at, message: `outputSchema: ${workload.outputSchema} is not a JSON object` }]);
-  }
-  return { workload, digest: digestOfJson({ workload: asWritten, outputSchema }), outputSchema: outputSchema as Record<string, unknown>, file: path };
+  const rules = await readRules(file, written.detectors);
+  const output = written.outputSchema === undefined ? { mistakes: [] } : await readSchema(file, written.outputSchema);
+  const found = [...output.mistakes, ...rules.mistakes];
+  if (found.length > 0) return failWith(found);
+
+  const outputSchema = output.schema;
+  const { documents } = rules;
+  const isAlone = outputSchema === undefined && documents.length === 0;
+  const digest = digestOfJson(isAlone ? file.asWritten : { workload: file.asWritten, ...(outputSchema && { outputSchema }), ...(documents.length > 0 && { ruleFiles: documents }) });
+  return { workload: { ...written, detectors: rules.settings }, digest, ...(outputSchema && { outputSchema }), file: file.path };
 }
 
 /** Reads all files; the names of workloads and channels must differ. */

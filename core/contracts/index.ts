@@ -4,6 +4,7 @@ export * from './interaction.ts';
 export * from './correction.ts';
 export * from './failure.ts';
 export * from './dataset.ts';
+export * from './policy.ts';
 export * from './workload.ts';
 export * from './adapter.ts';
 export * from './verdict.ts';

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ChannelName, FailureClass, WorkloadName } from './common.ts';
 import { CorrectionAuthority } from './correction.ts';
+import { Persona, PolicyRule } from './policy.ts';
 
 /** Hyper-parameters of a training run. Defaults: the CPU demo's column of the table in docs/reference/defaults. */
 export const Recipe = z.strictObject({
@@ -29,21 +30,15 @@ export const Recipe = z.strictObject({
 });
 export type Recipe = z.infer<typeof Recipe>;
 
-/** A rule in plain words that an answer must keep (brand, legal). Matching ignores case and runs of white space. */
-export const PolicyRule = z.strictObject({
-  id: z.string().min(1),
-  class: z.enum(['policy_violation', 'persona_break']).default('policy_violation'),
-  forbid: z.array(z.string().min(1)).default([]),
-  require: z.array(z.string().min(1)).default([]),
-});
-export type PolicyRule = z.infer<typeof PolicyRule>;
-
 export const DetectorSettings = z.strictObject({
   /** `json`: the answer must be JSON (fitting `outputSchema`); `text`: anything; `tool_calls`: at least one call. */
   expect: z.enum(['json', 'text', 'tool_calls']).default('json'),
   allowFence: z.boolean().default(true),
   canaries: z.array(z.string().min(3)).default([]),
   rules: z.array(PolicyRule).default([]),
+  /** Rule files, relative to this file; their rules come after those above, and their content is part of the workload's digest. */
+  ruleFiles: z.array(z.string().min(1)).max(50).default([]),
+  persona: Persona.optional(),
 });
 export type DetectorSettings = z.infer<typeof DetectorSettings>;
 

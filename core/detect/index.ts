@@ -3,7 +3,7 @@ import type { DetectorSettings, Evidence, FailureClass, Finding, Interaction } f
 import { stringsIn, type AnswerString } from './answer-text.ts';
 import { findFollowedInjection, INJECTION_DETECTOR, type Goal, type InjectionOutcome } from './injection.ts';
 import { judgeJson, JSON_DETECTOR, MAX_ANSWER_LENGTH, notesOnJson, type JsonVerdict } from './json.ts';
-import { judgePolicy, POLICY_DETECTOR } from './policy.ts';
+import { hasRules, judgePolicy, PERSONA_DETECTOR, POLICY_DETECTOR } from './policy.ts';
 import { findRefusal, REFUSAL_DETECTOR } from './refusal.ts';
 import { judgeSchema, SCHEMA_DETECTOR } from './schema.ts';
 import { judgeToolCalls, TOOL_CALL_DETECTOR } from './tool-calls.ts';
@@ -12,7 +12,7 @@ import { cutAt, TRUNCATION_DETECTOR, wasCut, wasWithheld } from './truncation.ts
 export type DetectionInput = Pick<Interaction, 'messages' | 'tools' | 'outputSchema' | 'answer' | 'finishReason'>;
 
 /** `name@version` of every detector; part of a dataset's identity. */
-export const DETECTOR_VERSIONS: readonly string[] = [INJECTION_DETECTOR, JSON_DETECTOR, POLICY_DETECTOR, REFUSAL_DETECTOR, SCHEMA_DETECTOR, TOOL_CALL_DETECTOR, TRUNCATION_DETECTOR];
+export const DETECTOR_VERSIONS: readonly string[] = [INJECTION_DETECTOR, JSON_DETECTOR, PERSONA_DETECTOR, POLICY_DETECTOR, REFUSAL_DETECTOR, SCHEMA_DETECTOR, TOOL_CALL_DETECTOR, TRUNCATION_DETECTOR];
 
 export interface DetectionOptions {
   /** Canaries of this interaction alone, beside those of the settings. */
@@ -66,13 +66,14 @@ export function detect(input: DetectionInput, settings: DetectorSettings, option
 
   /** The answer came to its end and is what was asked for, so that something can be missing from it. */
   let whole = true;
+  let callsAreWhole = false;
   let strings: AnswerString[] | null = null;
 
   // A turn that calls tools is not the final answer: its text is commentary.
   if (settings.expect === 'json' && calls.length === 0) {
     const verdict = judgeJson(text, settings);
     if (verdict.kind === 'json') {
-      strings = settings.rules.length + settings.canaries.length + (options.canaries?.length ?? 0) > 0 ? stringsIn(verdict.value) : [];
+      strings = hasRules(settings) || settings.canaries.length + (options.canaries?.length ?? 0) > 0 ? stringsIn(verdict.value) : [];
       if (input.outputSchema) addSchema(add, verdict, input.outputSchema);
     } else {
       whole = false;
@@ -88,6 +89,7 @@ export function detect(input: DetectionInput, settings: DetectorSettings, option
   } else {
     const verdict = judgeToolCalls(calls, input.tools, wasCut(finishReason));
     whole = false;
+    callsAreWhole = verdict.truncated.length === 0;
     add('tool_call_invalid', TOOL_CALL_DETECTOR, verdict.invalid);
     add('truncated', TRUNCATION_DETECTOR, verdict.truncated);
     add('schema_invalid', TOOL_CALL_DETECTOR, verdict.schemaInvalid);
@@ -97,10 +99,11 @@ export function detect(input: DetectionInput, settings: DetectorSettings, option
   const said = [...(strings ?? [{ text }]), ...calls.flatMap((call, index) => saidByCall(call.arguments, index))];
   const injection = findFollowedInjection(input.messages, said, settings, options.canaries);
   if (injection) add('injection_followed', INJECTION_DETECTOR, injection.evidence, injection.confidence);
-  if (settings.rules.length > 0) {
-    const policy = judgePolicy(said, settings, whole);
+  if (hasRules(settings)) {
+    const policy = judgePolicy(said, settings, whole, { messages: input.messages, calls, callsAreWhole });
     add('policy_violation', POLICY_DETECTOR, policy.policy_violation);
     add('persona_break', POLICY_DETECTOR, policy.persona_break);
+    add('persona_break', PERSONA_DETECTOR, policy.persona);
   }
   return findings;
 }
