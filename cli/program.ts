@@ -9,6 +9,7 @@ import { addDemo } from './commands/demo.ts';
 import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFailures } from './commands/failures.ts';
+import { addGate } from './commands/gate.ts';
 import { addLabel } from './commands/label.ts';
 import { addRun } from './commands/run.ts';
 import { addTrace } from './commands/trace.ts';
@@ -36,6 +37,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addRun, addFailures, addDataset, addAdapter, addLabel, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addRun, addFailures, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
   return program;
 }

@@ -21,7 +21,7 @@ interface Mistake {
 }
 
 /** Line and column of the deepest node that exists on the path; for an unknown key, of the key itself. */
-function placeOf(document: Document, counter: LineCounter, path: readonly PropertyKey[], unknownKey?: string): { line: number; column: number } {
+export function placeOf(document: Document, counter: LineCounter, path: readonly PropertyKey[], unknownKey?: string): { line: number; column: number } {
   for (let length = path.length; length >= 0; length -= 1) {
     const keys = path.slice(0, length).map((key) => (typeof key === 'symbol' ? String(key) : key));
     const node = length === 0 ? document.contents : document.getIn(keys, true);

@@ -30,7 +30,8 @@ function magnitudes(differences: readonly number[]): { counts: Map<number, numbe
     counts.set(size, (counts.get(size) ?? 0) + 1);
     if (difference > 0) positive += difference;
   }
-  return { counts, positive };
+  // In one order whatever order the clusters came in: the same p to the last bit.
+  return { counts: new Map([...counts].sort(([one], [other]) => one - other)), positive };
 }
 
 /** P(sum of the flipped-up differences ≥ `positive`): clusters of difference 1 are a binomial, the others are added one by one. */

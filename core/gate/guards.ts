@@ -1,7 +1,7 @@
 // Guards: harms that no gain in the primary test may buy.
 import { assertNever, RatchetError } from '../errors.ts';
 import type { FailureClass, Guard, GuardResult, Outcome } from '../contracts/index.ts';
-import { clusteredDifferenceBounds, totals } from './clusters.ts';
+import { clusteredDifferenceBounds, totals, type ClusterCounts } from './clusters.ts';
 import { answered, countClusters, type Pair } from './pairs.ts';
 import { medianBounds } from './statistics.ts';
 
@@ -30,12 +30,14 @@ function classHarm(pairs: readonly Pair[], name: FailureClass): Harm {
     ({ candidate, current }) => has(candidate) || (!answered(candidate) && answered(current)),
     ({ current }) => has(current),
   );
-  return {
-    harm: totals(clusters).effect,
-    lowerAt: (level) => clusteredDifferenceBounds(clusters, level)[0],
-    upperAt: (level) => clusteredDifferenceBounds(clusters, level)[1],
-  };
+  return harmOfClusters(clusters);
 }
+
+const harmOfClusters = (clusters: readonly ClusterCounts[]): Harm => ({
+  harm: totals(clusters).effect,
+  lowerAt: (level) => clusteredDifferenceBounds(clusters, level)[0],
+  upperAt: (level) => clusteredDifferenceBounds(clusters, level)[1],
+});
 
 /**
  * Relative slow-down: median over the clusters of (candidate's latency / current's) − 1, with distribution-free bounds;
@@ -77,10 +79,18 @@ function harmOf(guard: Guard, pairs: readonly Pair[]): Harm {
  */
 export function judgeGuards(guards: readonly Guard[], pairs: readonly Pair[], againstBase: boolean, level = GUARD_LEVEL): GuardResult[] {
   return guards.map((guard) => {
-    const { harm, lowerAt, upperAt } = harmOf(guard, pairs);
-    const lower = lowerAt(level / guards.length);
-    const upper = upperAt(level);
-    const judged = lower > 0 ? 'breach' : upper < guard.margin ? 'pass' : 'undecided';
-    return { id: guard.id, result: guard.kind === 'latency' && againstBase ? 'reported' : judged, critical: guard.critical, harm, lower, upper, margin: guard.margin };
+    const judged = judgeHarm(guard, harmOf(guard, pairs), guards.length, level);
+    return guard.kind === 'latency' && againstBase ? { ...judged, result: 'reported' } : judged;
   });
 }
+
+/** One guard's result from its harm. @param guards how many share the level of a breach */
+function judgeHarm(guard: Guard, { harm, lowerAt, upperAt }: Harm, guards: number, level: number): GuardResult {
+  const lower = lowerAt(level / guards);
+  const upper = upperAt(level);
+  const result = lower > 0 ? 'breach' : upper < guard.margin ? 'pass' : 'undecided';
+  return { id: guard.id, result, critical: guard.critical, harm, lower, upper, margin: guard.margin };
+}
+
+/** A failure-class guard judged on counts alone, one per cluster: b only the candidate has the class, c only the current. */
+export const judgeClassGuard = (guard: Guard, clusters: readonly ClusterCounts[], guards = 1, level = GUARD_LEVEL): GuardResult => judgeHarm(guard, harmOfClusters(clusters), guards, level);
