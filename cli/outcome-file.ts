@@ -1,6 +1,5 @@
 // Reads a file of outcomes (JSON lines, gzip or not), within bounds, and says where it is wrong without quoting it.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -20,13 +19,33 @@ const Line = z.looseObject({
   latencyMs: z.number().min(0).optional(),
 });
 
-async function isGzip(path: string): Promise<boolean> {
+/** The file's bytes, unpacked where they begin as gzip does. Read once from the front: a pipe is as good as a file. */
+async function* bytesOf(path: string): AsyncGenerator<Buffer> {
   const file = await open(path, 'r');
+  const chunks = file.createReadStream()[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const first = await chunks.next();
+  if (first.done) return;
+  const all = async function* (): AsyncGenerator<Buffer> {
+    yield first.value;
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
+  };
+  const gzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+    if (gzip) yield* pipeToGunzip(all());
+    else yield* all();
   } finally {
-    await file.close();
+    await chunks.return?.();
+  }
+}
+
+async function* pipeToGunzip(packed: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip();
+  const feeding = pipeline(packed, gunzip).catch((error: unknown) => void gunzip.destroy(error instanceof Error ? error : new Error('broken gzip')));
+  try {
+    for await (const chunk of gunzip) yield chunk as Buffer;
+  } finally {
+    gunzip.destroy();
+    await feeding;
   }
 }
 
@@ -39,29 +58,25 @@ async function readLines(path: string, shown: string, each: (line: Buffer, numbe
   const fail = (message: string): never => {
     throw new RatchetError('REQUEST_INVALID', message);
   };
-  const lines = async (source: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of source) {
-      bytes += chunk.length;
-      if (bytes > LIMITS.fileBytes) fail(`${shown} is over ${LIMITS.fileBytes} bytes (uncompressed)`);
-      hash.update(chunk);
-      let start = 0;
-      for (let end = chunk.indexOf(10, start); end >= 0; end = chunk.indexOf(10, start)) {
-        const line = Buffer.concat([...rest, chunk.subarray(start, end)]);
-        number += 1;
-        if (line.length > LIMITS.lineBytes) fail(`${shown}:${number} is over ${LIMITS.lineBytes} bytes`);
-        each(line, number);
-        rest = [];
-        restBytes = 0;
-        start = end + 1;
-      }
-      rest.push(chunk.subarray(start));
-      restBytes += chunk.length - start;
-      if (restBytes > LIMITS.lineBytes) fail(`${shown}:${number + 1} is over ${LIMITS.lineBytes} bytes`);
+  for await (const chunk of bytesOf(path)) {
+    bytes += chunk.length;
+    if (bytes > LIMITS.fileBytes) fail(`${shown} is over ${LIMITS.fileBytes} bytes (uncompressed)`);
+    hash.update(chunk);
+    let start = 0;
+    for (let end = chunk.indexOf(10, start); end >= 0; end = chunk.indexOf(10, start)) {
+      const line = Buffer.concat([...rest, chunk.subarray(start, end)]);
+      number += 1;
+      if (line.length > LIMITS.lineBytes) fail(`${shown}:${number} is over ${LIMITS.lineBytes} bytes`);
+      each(line, number);
+      rest = [];
+      restBytes = 0;
+      start = end + 1;
     }
-    if (restBytes > 0) each(Buffer.concat(rest), number + 1);
-  };
-  const file = createReadStream(path);
-  await ((await isGzip(path)) ? pipeline(file, createGunzip(), lines) : pipeline(file, lines));
+    rest.push(chunk.subarray(start));
+    restBytes += chunk.length - start;
+    if (restBytes > LIMITS.lineBytes) fail(`${shown}:${number + 1} is over ${LIMITS.lineBytes} bytes`);
+  }
+  if (restBytes > 0) each(Buffer.concat(rest), number + 1);
   return hash.digest('hex');
 }
 
