@@ -63,7 +63,7 @@ export function addGate(program: Command): void {
     .addHelpText(
       'after',
       `
-Each line: {"caseId": "…", "correct": true, …}; "failureClasses" and "latencyMs" are read where the policy has guards.
+Each line: {"caseId": "…", "correct": true, …}; "failureClasses" and "latencyMs" are what\nguards are judged by; a critical guard that the files say nothing about holds.
 
 Exit codes: ${EXIT.ok} a verdict was reached, whichever; ${EXIT.failed} with --check, and the verdict is not promote; ${EXIT.usage} the files or the policy are wrong.
 
@@ -154,7 +154,7 @@ function renderComparison(value: Comparison): string {
   if (value.clusteredStandardError !== null) lines.push(['clusters', `${value.clusters}, standard error ${points(value.clusteredStandardError)} points`]);
   if (value.bootstrapInterval) lines.push(['bootstrap', `${points(value.bootstrapInterval[0])} to ${points(value.bootstrapInterval[1])} points over clusters`]);
   if (logE !== null) lines.push(['e-value', logE < Math.log(1e6) ? Math.exp(logE).toPrecision(3) : `10^${(logE / Math.LN10).toFixed(1)}`]);
-  for (const guard of value.guards) lines.push([`guard ${guard.id}`, guard.result]);
+  for (const guard of value.guards) lines.push([`guard ${guard.id}`, value.unmeasuredGuards.includes(guard.id) ? 'not judged: the files lack its field' : guard.result]);
   return `${value.reason}\n\n${fields(lines)}`;
 }
 

@@ -49,6 +49,8 @@ export interface Comparison {
   old: ArmSummary;
   new: ArmSummary;
   guards: Verdict['guards'];
+  /** Those of them that the files say nothing about. */
+  unmeasuredGuards: string[];
   policy: GatePolicy;
 }
 
@@ -75,7 +77,7 @@ const clusterOf = ({ caseId, cluster }: OutcomeLine): string => (cluster === und
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 
 /** @throws REQUEST_INVALID where the files cannot be judged by this policy, and what to do about it */
-function check(old: OutcomeSet, candidate: OutcomeSet, { policy, missing }: CompareOptions): void {
+function check(old: OutcomeSet, candidate: OutcomeSet, { missing }: CompareOptions): void {
   for (const { name, lines } of [old, candidate]) if (lines.size === 0) throw new RatchetError('REQUEST_INVALID', `${name} has no outcome`);
   const onlyOld = [...old.lines.keys()].filter((id) => !candidate.lines.has(id)).length;
   const onlyNew = [...candidate.lines.keys()].filter((id) => !old.lines.has(id)).length;
@@ -86,13 +88,25 @@ function check(old: OutcomeSet, candidate: OutcomeSet, { policy, missing }: Comp
     const other = old.lines.get(id);
     if (other && other.cluster !== line.cluster) throw new RatchetError('REQUEST_INVALID', `${old.name}:${other.line} and ${candidate.name}:${line.line} name different clusters of one case`);
   }
-  for (const guard of policy.guards) {
+}
+
+/**
+ * Guards whose field no line of either file carries: they stay undecided, so a critical one holds.
+ * @throws REQUEST_INVALID where some lines have the field and others not
+ */
+function unmeasuredGuards(sets: readonly OutcomeSet[], { guards }: GatePolicy): string[] {
+  return guards.filter((guard) => {
     const field = guard.kind === 'latency' ? 'latencyMs' : 'failureClasses';
-    for (const { name, lines } of [old, candidate]) {
-      const without = [...lines.values()].find((line) => line[field] === undefined);
-      if (without) throw new RatchetError('REQUEST_INVALID', `guard "${guard.id}" of the policy needs ${field} on every line, ${name}:${without.line} has none: add it, or give a policy without that guard`);
+    let [withField, without] = [0, ''];
+    for (const { name, lines } of sets) {
+      for (const line of lines.values()) {
+        if (line[field] !== undefined) withField += 1;
+        else without ||= `${name}:${line.line}`;
+      }
     }
-  }
+    if (withField > 0 && without !== '') throw new RatchetError('REQUEST_INVALID', `guard "${guard.id}" of the policy needs ${field} on every line; ${without} has none, others have: add it everywhere or leave it out everywhere`);
+    return withField === 0;
+  }).map(({ id }) => id);
 }
 
 function outcomesOf(set: OutcomeSet, arm: Arm): Outcome[] {
@@ -139,6 +153,7 @@ export function compareOutcomes(old: OutcomeSet, candidate: OutcomeSet, options:
   const clusters = clusterCounts(old, candidate);
   const n = clusters.reduce((sum, cluster) => sum + cluster.n, 0);
   const policyDigest = digestOfJson(policy);
+  const unmeasured = unmeasuredGuards([old, candidate], policy);
   const verdict = decide({
     runId: 'compare',
     workload: 'compare',
@@ -153,6 +168,7 @@ export function compareOutcomes(old: OutcomeSet, candidate: OutcomeSet, options:
     plannedN: Math.max(n, policy.minCases),
     level: levelsOfDecision(policy).test,
     decisionNumber: 1,
+    unmeasuredGuards: unmeasured,
     outcomes: [...outcomesOf(old, 'current'), ...outcomesOf(candidate, 'candidate')],
     selfDisagreement: null,
     decidedAt: '1970-01-01T00:00:00.000Z',
@@ -186,6 +202,7 @@ export function compareOutcomes(old: OutcomeSet, candidate: OutcomeSet, options:
     old: summary(old),
     new: summary(candidate),
     guards: verdict.guards,
+    unmeasuredGuards: unmeasured,
     policy,
   };
 }

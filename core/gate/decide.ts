@@ -28,6 +28,8 @@ export interface DecideInput {
   /** Which of the period's decisions this is, from 1. */
   decisionNumber: number;
   outcomes: readonly Outcome[];
+  /** Ids of guards that these outcomes cannot show anything about: undecided, whatever their numbers. */
+  unmeasuredGuards?: readonly string[];
   /** Share of a repeated sample on which the current adapter disagreed with itself; null when not measured. */
   selfDisagreement: number | null;
   decidedAt: string;
@@ -101,7 +103,10 @@ export function decide(input: DecideInput): Verdict {
   const currentPasses = ({ current }: Pair) => passed(current);
   const counts = countPairs(pairs, candidatePasses, currentPasses);
   const measured = measureClusters(countClusters(pairs, candidatePasses, currentPasses));
-  const guards = judgeGuards(policy.guards, pairs, input.currentDigest === null);
+  const unmeasured = new Set(input.unmeasuredGuards);
+  const guards = judgeGuards(policy.guards, pairs, input.currentDigest === null).map((guard): GuardResult =>
+    unmeasured.has(guard.id) ? { ...guard, result: 'undecided', harm: 0, lower: -UNBOUNDED_HARM, upper: UNBOUNDED_HARM } : guard,
+  );
   const { smallestGain } = policy;
   const { decision, cause } = applyRule({ measured, plannedN, level, smallestGain, guards });
   const reason = reasonOf(cause, { counts, measured, plannedN, level, smallestGain, guards });

@@ -75,15 +75,19 @@ describe('the verdict', () => {
     const alone = arms(20, 7, 100, (index) => ({ talk: `t${index}` }));
     expect(await compare(write(alone.old), write(alone.new), { cluster: 'talk' })).toMatchObject({ test: 'mcnemar_exact', pOneSided: mcnemarOneSided(20, 7) });
   });
-  test('guards are judged where the lines carry what they need, and refused where not', async () => {
+  test('guards are judged where the lines carry what they need, undecided where not', async () => {
     const guards: GatePolicy['guards'] = [{ id: 'format', kind: 'failure_class', class: 'malformed_json', margin: 0.05, critical: true }];
     const lines = arms(30, 0, 100);
     const old = lines.old.map((line) => ({ ...line, failureClasses: [] }));
     const broken = lines.new.map((line, index) => ({ ...line, ...(index > 85 ? { correct: false, failureClasses: ['malformed_json'] } : { failureClasses: [] }) }));
     const result = await compare(write(old), write(broken), { policy: { guards } });
     expect(result).toMatchObject({ verdict: 'reject', guards: [{ id: 'format', result: 'breach' }] });
-    expect(await messageOf(compare(write(lines.old), write(broken), { policy: { guards } }))).toMatch(/guard "format" of the policy needs failureClasses on every line, .*:1 has none/);
-    expect(await messageOf(compare(write(old), write(broken), { policy: { guards: [{ id: 'slow', kind: 'latency', margin: 0.1, critical: false }] } }))).toMatch(/needs latencyMs/);
+    expect(await messageOf(compare(write(lines.old), write(broken), { policy: { guards } }))).toMatch(/guard "format" of the policy needs failureClasses on every line; .*:1 has none, others have/);
+    const without = { guards: [{ ...guards[0]!, critical: false }, { id: 'slow', kind: 'latency' as const, margin: 0.1, critical: true }] };
+    const undecided = await compare(write(lines.old), write(lines.new), { policy: without });
+    expect(undecided).toMatchObject({ verdict: 'hold', unmeasuredGuards: ['format', 'slow'], guards: [{ result: 'undecided' }, { result: 'undecided' }] });
+    expect(undecided.reason).toMatch(/critical guard "slow" \(harm 0\.0 %, bounds unbounded to unbounded %/);
+    expect((await compare(write(lines.old), write(lines.new), { policy: { guards: without.guards.slice(0, 1) } })).verdict).toBe('promote');
   });
   test('gzip and plain files mix; blank lines, CRLF, a missing last line break and whole-number ids are read', async () => {
     const { old, new: candidate } = arms(5, 0, 30);
