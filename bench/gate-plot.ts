@@ -28,7 +28,7 @@ function bars(rows: readonly Row[], top: number): { svg: string; height: number 
   const bottom = top + 22 + rows.length * step;
   const alpha = rows[0]?.alpha ?? 0;
   const svg = [
-    text(20, top, 'Periods with any false promotion', 'font-weight="bold"'),
+    text(20, top, 'Periods with any false promotion (green: ours; grey: compared; red: broken on purpose)', 'font-weight="bold"'),
     ...parts,
     line(x(alpha), top + 12, x(alpha), bottom, 'stroke="#000" stroke-dasharray="3 2"'),
     text(x(alpha), bottom + 10, `alpha = ${alpha}`, 'text-anchor="middle"'),
@@ -56,14 +56,14 @@ function powers(rows: readonly Row[], top: number): string {
   });
   const legend = Object.entries(COLOURS).map(([gate, colour], index) => {
     const left = 60 + index * 170;
-    return line(left, top + height + 62, left + 22, top + height + 62, `stroke="${colour}" stroke-width="3"`) + text(left + 28, top + height + 66, gate);
+    return line(left, top + height + 82, left + 22, top + height + 82, `stroke="${colour}" stroke-width="3"`) + text(left + 28, top + height + 86, gate);
   });
-  return [...panels, text(60, top + height + 44, 'cases per decision (one per cluster); every tenth candidate is better, the others are equal'), ...legend].join('\n');
+  return [...panels, text(60, top + height + 60, 'cases per decision (one per cluster); every tenth candidate is better, the others are equal'), ...legend].join('\n');
 }
 
 export function plot(rows: readonly Row[]): string {
   const shown = rows.filter(({ scenario }) => scenario !== 'c' && scenario !== 'd');
   const { svg, height } = bars(shown.filter(({ power }) => power === null), 24);
-  const total = height + 24 + 300;
+  const total = height + 24 + 310;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 ${total}" width="920" height="${total}" font-family="sans-serif" font-size="11">\n<rect width="920" height="${total}" fill="#fff"/>\n${svg}\n${powers(rows.filter(({ scenario }) => scenario === 'c'), height + 44)}\n</svg>\n`;
 }

@@ -13,7 +13,7 @@ import { readPolicy } from '../policy-file.ts';
 
 /** Without a policy file the files are one decision at the usual level. */
 const ONE_DECISION = GatePolicy.parse({ decisionsPerPeriod: 1, minCases: 1 });
-const MAX_CASES = 20_000;
+const MAX_CASES = 5_000;
 
 interface CompareFlags {
   cluster?: string;
