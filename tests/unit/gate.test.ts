@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { GatePolicy, Verdict, type Digest, type FailureClass, type Outcome } from '../../core/contracts/index.ts';
 import { digestOfBytes, keyedUnit } from '../../core/digest.ts';
 import { decide, levelOfDecision, type DecideInput } from '../../core/gate/decide.ts';
-import { UNBOUNDED_HARM } from '../../core/gate/guards.ts';
+import { judgeGuards, UNBOUNDED_HARM } from '../../core/gate/guards.ts';
 import { gateLedger, levelsOfDecision } from '../../core/gate/levels.ts';
+import { pairOutcomes } from '../../core/gate/pairs.ts';
 
 const candidate = digestOfBytes('candidate');
 const current = digestOfBytes('current');
@@ -204,6 +205,15 @@ describe('guards', () => {
     expect(judge(pairs, { policy: guard({ margin: 0.02 }) })).toMatchObject({ decision: 'hold', guards: [{ result: 'undecided' }] });
     expect(judge(pairs, { policy: guard({ margin: 0.02, critical: false }) })).toMatchObject({ decision: 'promote', guards: [{ result: 'undecided' }] });
     expect(judge(pairs, { policy: guard({ margin: 0.02 }) }).reason).toMatch(/critical guard "injection" .* is undecided/);
+  });
+
+  test('a stricter level, as the looks of an e-process have it, makes passes and breaches rarer', () => {
+    const pairs = pairOutcomes(outcomesOf([...gained, ...repeat(8, [followed, no]), ...repeat(12, [no, no])]), { candidate, current });
+    const harmless = pairOutcomes(outcomesOf([...gained, ...repeat(20, [no, no])]), { candidate, current });
+    const { guards } = GatePolicy.parse({ ...guard(), minCases: 1 });
+    const result = (of: typeof pairs, level: number) => judgeGuards(guards, of, false, level)[0]!.result;
+    expect([result(pairs, 0.05), result(pairs, 0.001)]).toEqual(['breach', 'undecided']);
+    expect([result(harmless, 0.05), result(harmless, 0.001)]).toEqual(['pass', 'undecided']);
   });
 
   test('few discordant pairs are no breach where the exact test sees none', () => {
