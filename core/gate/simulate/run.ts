@@ -1,5 +1,4 @@
 // Runs experiments: periods of decisions, many times over, and what came of them.
-import { RatchetError } from '../../errors.ts';
 import { seededRandom, type Random } from '../random.ts';
 import { audit } from './audit.ts';
 import type { SimulatedGate } from './gates.ts';
@@ -9,6 +8,8 @@ import { count, emptyTally, shareOf, type Share, type Tally } from './tally.ts';
 import { selectCases, type SelectedCase } from './traffic.ts';
 
 const STREAMS_PER_SCENARIO = 100;
+/** A prime above every sensible number of repetitions, so that no two experiments share a stream. */
+const REPETITIONS_PER_STREAM = 1_000_003;
 /** Periods whose decisions are also made from outcome records. */
 const AUDITED_PERIODS = 2;
 
@@ -84,74 +85,65 @@ function selecting({ decisions, seed }: RunOptions): (experiment: Experiment) =>
   };
 }
 
+/** All periods of one experiment; every gate judges the same samples. */
 function runExperiment(experiment: Experiment, cases: SelectedCase[][], stream: number, options: RunOptions): { rows: Row[]; audited: number } {
   const { repetitions, decisions, seed, progress } = options;
-  const { gates, policy, draw, betterShare } = experiment;
-  const tallies = gates.map(emptyTally);
-  const largest = cases.reduce((most, of) => Math.max(most, of.reduce((sum, { clusterSize }) => sum + clusterSize, 0)), 0);
-  const masks = new Uint8Array(largest);
-  const scratch = new Uint8Array(2 * experiment.selected);
+  const { gates, policy, draw, betterShare, audited: toAudit } = experiment;
+  const runs = gates.map((gate) => ({ gate, tally: emptyTally() }));
+  const masks = new Uint8Array(Math.max(...cases.map((of) => of.reduce((sum, { clusterSize }) => sum + clusterSize, 0))));
+  const scratch = new Uint8Array(masks.length);
   let [audited, discordant, pairs] = [0, 0, 0];
   for (let repetition = 0; repetition < repetitions; repetition += 1) {
-    const random = seededRandom(seed, stream * 1_000_003 + repetition);
+    const random = seededRandom(seed, stream * REPETITIONS_PER_STREAM + repetition);
     const better = betterOnes(random, decisions, betterShare);
-    const judges = gates.map((gate) => gate.begin());
-    const falseInPeriod = gates.map(() => false);
-    for (let t = 0; t < decisions; t += 1) {
-      const selected = cases[t] ?? [];
+    const period = runs.map(({ gate, tally }) => ({ judge: gate.begin(), tally, anyFalse: false }));
+    cases.forEach((selected, t) => {
       const isBetter = better[t] === 1;
       const { n, clusters } = draw(random, selected, isBetter, masks);
-      const more: Sample['more'] = (size) => {
-        draw(random, Array.from({ length: size }, (_, k) => selected[k % selected.length]).filter((each) => each !== undefined), isBetter, scratch);
-        const { b, c } = countMasks(scratch, size);
-        return { n: size, b, c };
-      };
+      const more: Sample['more'] = (size) => countMasks(scratch, draw(random, selected.slice(0, size), isBetter, scratch).n);
       const sample: Sample = { better: isBetter, ...countMasks(masks, n), clusters, masks, cases: selected, more };
       discordant += sample.b + sample.c;
       pairs += n;
-      judges.forEach((judge, index) => {
-        const tally = tallies[index];
-        if (!tally) throw new RatchetError('INTERNAL', 'a gate without a tally');
-        const ruling = judge(sample);
-        count(tally, isBetter, ruling.decision, ruling.cases);
-        if (ruling.decision === 'promote' && !isBetter) falseInPeriod[index] = true;
-        if (index === 0 && experiment.audited && repetition < AUDITED_PERIODS) {
-          audit(sample, ruling, policy);
-          audited += 1;
-        }
+      period.forEach((own, index) => {
+        const ruling = own.judge(sample);
+        count(own.tally, isBetter, ruling.decision, ruling.cases);
+        own.anyFalse ||= ruling.decision === 'promote' && !isBetter;
+        if (index > 0 || !toAudit || repetition >= AUDITED_PERIODS) return;
+        audit(sample, ruling, policy);
+        audited += 1;
       });
-    }
-    falseInPeriod.forEach((any, index) => {
-      const tally = tallies[index];
-      if (!tally) return;
-      tally.periods += 1;
-      tally.periodsWithFalse += Number(any);
     });
+    for (const { tally, anyFalse } of period) {
+      tally.periods += 1;
+      tally.periodsWithFalse += Number(anyFalse);
+    }
     if (repetition % 50 === 49) progress?.((repetition + 1) / repetitions, experiment);
   }
-  const rows = gates.map(({ name, kind }, index): Row => {
-    const tally = tallies[index] ?? emptyTally();
-    const anyFalse = shareOf(tally.periodsWithFalse, tally.periods) ?? { share: 0, interval: [0, 1] };
-    const judged = tally.better.all + tally.notBetter.all;
-    return {
-      scenario: experiment.scenario,
-      title: experiment.title,
-      gate: name,
-      kind,
-      n: experiment.n,
-      gain: experiment.gain,
-      discordance: pairs === 0 ? 0 : discordant / pairs,
-      alpha: policy.alpha,
-      anyFalse,
-      falsePerPeriod: tally.notBetter.promote / Math.max(1, tally.periods),
-      falseShare: shareOf(tally.notBetter.promote, tally.notBetter.all),
-      power: shareOf(tally.better.promote, tally.better.all),
-      held: (tally.better.hold + tally.notBetter.hold) / Math.max(1, judged),
-      casesPerDecision: tally.casesUsed / Math.max(1, judged),
-      finding: findingOf(experiment, kind, policy.alpha, anyFalse, tally),
-    };
-  });
-  return { rows, audited };
+  return { rows: runs.map(({ gate, tally }) => rowOf(experiment, gate, tally, discordant / Math.max(1, pairs))), audited };
+}
+
+function rowOf(experiment: Experiment, { name, kind }: SimulatedGate, tally: Tally, discordance: number): Row {
+  const { scenario, title, n, gain, policy } = experiment;
+  const { better, notBetter } = tally;
+  const judged = Math.max(1, better.all + notBetter.all);
+  const anyFalse = shareOf(tally.periodsWithFalse, tally.periods) ?? { share: 0, interval: [0, 1] };
+  return {
+    scenario,
+    title,
+    gate: name,
+    kind,
+    n,
+    gain,
+    discordance,
+    alpha: policy.alpha,
+    anyFalse,
+    falsePerPeriod: notBetter.promote / Math.max(1, tally.periods),
+    falseShare: shareOf(notBetter.promote, notBetter.all),
+    power: shareOf(better.promote, better.all),
+    held: (better.hold + notBetter.hold) / judged,
+    casesPerDecision: tally.casesUsed / judged,
+    finding: findingOf(experiment, kind, policy.alpha, anyFalse, tally),
+  };
 }
 
 /**

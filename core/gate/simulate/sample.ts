@@ -17,7 +17,7 @@ export interface Sample {
   /** One mask per case, valid until the next sample. */
   masks: Uint8Array;
   cases: readonly SelectedCase[];
-  /** Draws fresh cases of the same candidate. */
+  /** Draws fresh cases of the same candidate, at most as many as the decision had. */
   more: (n: number) => { n: number; b: number; c: number };
 }
 
