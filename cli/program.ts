@@ -10,6 +10,7 @@ import { addDetect } from './commands/detect.ts';
 import { addDev } from './commands/dev.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFailures } from './commands/failures.ts';
+import { addGate } from './commands/gate.ts';
 import { addImport } from './commands/import.ts';
 import { addLabel } from './commands/label.ts';
 import { addRun } from './commands/run.ts';
@@ -39,6 +40,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDataset, addAdapter, addLabel, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
   return program;
 }

@@ -65,6 +65,9 @@ export const Verdict = z.looseObject({
   c: z.int(),
   bothPass: z.int(),
   bothFail: z.int(),
+  /** Clusters that the cases come from, and the test that gave the p-value; verdicts before this field are McNemar's. */
+  clusters: z.int().min(0).optional(),
+  test: z.enum(['mcnemar_exact', 'cluster_sign_flip_exact', 'cluster_sign_flip_monte_carlo']).optional(),
   pOneSided: z.number(),
   level: z.number(),
   decisionNumber: z.int().min(1),

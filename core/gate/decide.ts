@@ -1,16 +1,13 @@
 // The gate's decision: promote, reject or hold, from paired outcomes and the policy alone.
-import type { Decision, Digest, GatePolicy, GuardResult, Outcome, Verdict } from '../contracts/index.ts';
-import { RatchetError } from '../errors.ts';
+import type { Digest, GatePolicy, GuardResult, Outcome, Verdict } from '../contracts/index.ts';
+import { assertNever, RatchetError } from '../errors.ts';
 import { judgeGuards, UNBOUNDED_HARM } from './guards.ts';
-import { answered, countPairs, pairOutcomes, type PairCounts } from './pairs.ts';
-import { mcnemarOneSided, pairedDifferenceInterval, type Interval } from './statistics.ts';
+import { levelsOfDecision } from './levels.ts';
+import { answered, countClusters, countPairs, pairOutcomes, type Pair, type PairCounts } from './pairs.ts';
+import { applyRule, measureClusters, type Cause, type Measured } from './rule.ts';
 
-/**
- * Level of one decision: the period's alpha split evenly over the decisions planned in it, so that the chance of any
- * false promotion in the period stays below alpha (union bound), whatever the nights bring. The split of a share between
- * the fixed-n test and an e-process on further cases comes with that process; until then the whole share goes to the test.
- */
-export const levelOfDecision = (policy: GatePolicy): number => policy.alpha / policy.decisionsPerPeriod;
+/** Level of the test on the planned cases, see levelsOfDecision. */
+export const levelOfDecision = (policy: GatePolicy): number => levelsOfDecision(policy).test;
 
 export interface DecideInput {
   runId: string;
@@ -31,18 +28,19 @@ export interface DecideInput {
   /** Which of the period's decisions this is, from 1. */
   decisionNumber: number;
   outcomes: readonly Outcome[];
+  /** Ids of guards that these outcomes cannot show anything about: undecided, whatever their numbers. */
+  unmeasuredGuards?: readonly string[];
   /** Share of a repeated sample on which the current adapter disagreed with itself; null when not measured. */
   selfDisagreement: number | null;
   decidedAt: string;
 }
 
-interface Evidence {
+/** What a reason is written from. */
+export interface Evidence {
   counts: PairCounts;
+  measured: Measured;
   plannedN: number;
-  p: number;
   level: number;
-  effect: number;
-  interval: Interval;
   smallestGain: number;
   guards: readonly GuardResult[];
 }
@@ -53,34 +51,43 @@ const harmInWords = ({ id, harm, lower, upper, margin }: GuardResult): string =>
   `"${id}" (harm ${points(harm)} %, bounds ${points(lower)} to ${points(upper)} %, margin ${points(margin)} %)`;
 
 /** What was measured, in words: the same clause in every reason. */
-function measured({ counts: { n, b, c, bothPass }, p, effect, interval }: Evidence): string {
+function inWords({ counts: { n, b, c, bothPass }, measured: { p, effect, interval, clusters, test } }: Evidence): string {
+  const how = test === 'mcnemar_exact' ? 'exact one-sided' : `one-sided sign-flip over ${clusters} clusters`;
   return (
-    `the candidate passes ${bothPass + b} of ${n} cases where the current passes ${bothPass + c} (${b} gained, ${c} lost, exact one-sided p = ${probability(p)}; ` +
+    `the candidate passes ${bothPass + b} of ${n} cases where the current passes ${bothPass + c} (${b} gained, ${c} lost, ${how} p = ${probability(p)}; ` +
     `difference ${points(effect)} points, 95 % interval ${points(interval[0])} to ${points(interval[1])})`
   );
 }
 
-/** First rule that applies decides; nothing but the rule at the end of the significant branch promotes. */
-function rule(evidence: Evidence): [Decision, string] {
-  const { counts, plannedN, p, level, effect, interval, smallestGain, guards } = evidence;
-  if (counts.n < plannedN) return ['hold', `Hold: the evaluation has ${counts.n} of the ${plannedN} cases planned, and fewer never promote.`];
-
-  const breaches = guards.filter((guard) => guard.result === 'breach');
-  if (breaches.length > 0) return ['reject', `Reject: guard ${breaches.map(harmInWords).join(', ')} is breached; ${measured(evidence)}.`];
-
-  if (p <= level) {
-    const open = guards.filter((guard) => guard.critical && guard.result === 'undecided');
-    if (open.length > 0) return ['hold', `Hold: the gain is proven but critical guard ${open.map(harmInWords).join(', ')} is undecided; ${measured(evidence)}, level ${probability(level)}.`];
-    return ['promote', `Promote: ${measured(evidence)}, within the level of ${probability(level)}.`];
+/** The rule's answer as one sentence for a person. */
+export function reasonOf(cause: Cause, evidence: Evidence): string {
+  const { counts, plannedN, level, smallestGain, guards } = evidence;
+  switch (cause) {
+    case 'too_few_cases':
+      return `Hold: the evaluation has ${counts.n} of the ${plannedN} cases planned, and fewer never promote.`;
+    case 'guard_breached':
+      return `Reject: guard ${guards.filter((guard) => guard.result === 'breach').map(harmInWords).join(', ')} is breached; ${inWords(evidence)}.`;
+    case 'guard_undecided': {
+      const open = guards.filter((guard) => guard.critical && guard.result === 'undecided');
+      return `Hold: the gain is proven but critical guard ${open.map(harmInWords).join(', ')} is undecided; ${inWords(evidence)}, level ${probability(level)}.`;
+    }
+    case 'gain_proven':
+      return `Promote: ${inWords(evidence)}, within the level of ${probability(level)}.`;
+    case 'no_gain':
+      return `Reject: no gain; ${inWords(evidence)}.`;
+    case 'smallest_gain_ruled_out':
+      return `Reject: a gain of ${points(smallestGain)} points, the smallest worth having, is ruled out; ${inWords(evidence)}.`;
+    case 'not_enough_evidence':
+      return `Hold: not enough evidence; ${inWords(evidence)}, above the level of ${probability(level)}, while a gain of ${points(smallestGain)} points is still possible.`;
+    default:
+      return assertNever(cause);
   }
-  if (effect <= 0) return ['reject', `Reject: no gain; ${measured(evidence)}.`];
-  if (interval[1] < smallestGain) return ['reject', `Reject: a gain of ${points(smallestGain)} points, the smallest worth having, is ruled out; ${measured(evidence)}.`];
-  return ['hold', `Hold: not enough evidence; ${measured(evidence)}, above the level of ${probability(level)}, while a gain of ${points(smallestGain)} points is still possible.`];
 }
 
 /**
  * Judges a candidate once. Pairs outcomes by case (an arm's missing answer is its failure), tests them with the exact
- * one-sided McNemar test at the level given, and applies the guards.
+ * one-sided McNemar test (the cluster sign-flip test where a cluster gives several cases) at the level given, and applies
+ * the guards.
  * @throws REQUEST_INVALID when the outcomes are not one evaluation of these two adapters on at most `plannedN` cases,
  *   WORKLOAD_INVALID for a guard that names no class
  */
@@ -92,13 +99,17 @@ export function decide(input: DecideInput): Verdict {
     throw new RatchetError('REQUEST_INVALID', `${pairs.length} cases have outcomes but ${plannedN} were planned: adding cases after the plan would break the level of the test`);
   }
   const passed = (outcome: Outcome | null) => answered(outcome) && outcome.pass;
-  const counts = countPairs(pairs, ({ candidate }) => passed(candidate), ({ current }) => passed(current));
-  const { n, b, c } = counts;
-  const p = mcnemarOneSided(b, c);
-  const effect = n === 0 ? 0 : (b - c) / n;
-  const interval = pairedDifferenceInterval(b, c, n);
-  const guards = judgeGuards(policy.guards, pairs, input.currentDigest === null);
-  const [decision, reason] = rule({ counts, plannedN, p, level, effect, interval, smallestGain: policy.smallestGain, guards });
+  const candidatePasses = ({ candidate }: Pair) => passed(candidate);
+  const currentPasses = ({ current }: Pair) => passed(current);
+  const counts = countPairs(pairs, candidatePasses, currentPasses);
+  const measured = measureClusters(countClusters(pairs, candidatePasses, currentPasses));
+  const unmeasured = new Set(input.unmeasuredGuards);
+  const guards = judgeGuards(policy.guards, pairs, input.currentDigest === null).map((guard): GuardResult =>
+    unmeasured.has(guard.id) ? { ...guard, result: 'undecided', harm: 0, lower: -UNBOUNDED_HARM, upper: UNBOUNDED_HARM } : guard,
+  );
+  const { smallestGain } = policy;
+  const { decision, cause } = applyRule({ measured, plannedN, level, smallestGain, guards });
+  const reason = reasonOf(cause, { counts, measured, plannedN, level, smallestGain, guards });
   return {
     schemaVersion: 1,
     runId: input.runId,
@@ -113,17 +124,19 @@ export function decide(input: DecideInput): Verdict {
     policy,
     decision,
     reason,
-    n,
+    n: counts.n,
     plannedN,
-    b,
-    c,
+    b: counts.b,
+    c: counts.c,
     bothPass: counts.bothPass,
     bothFail: counts.bothFail,
-    pOneSided: p,
+    clusters: measured.clusters,
+    test: measured.test,
+    pOneSided: measured.p,
     level,
     decisionNumber: input.decisionNumber,
-    effect,
-    interval,
+    effect: measured.effect,
+    interval: measured.interval,
     labelled: pairs.filter(({ candidate, current }) => (candidate?.equalsTruth ?? current?.equalsTruth ?? null) !== null).length,
     guards,
     selfDisagreement: input.selfDisagreement,

@@ -1,11 +1,12 @@
 // Guards: harms that no gain in the primary test may buy.
 import { assertNever, RatchetError } from '../errors.ts';
 import type { FailureClass, Guard, GuardResult, Outcome } from '../contracts/index.ts';
-import { answered, countPairs, type Pair } from './pairs.ts';
-import { medianBounds, pairedDifferenceBounds } from './statistics.ts';
+import { clusteredDifferenceBounds, totals, type ClusterCounts } from './clusters.ts';
+import { answered, countClusters, type Pair } from './pairs.ts';
+import { medianBounds } from './statistics.ts';
 
 /** Level of all breaches together; a pass is judged at this level for each guard. */
-const GUARD_LEVEL = 0.05;
+export const GUARD_LEVEL = 0.05;
 
 /** Stands for "no bound": a verdict is JSON, which has no infinity. */
 export const UNBOUNDED_HARM = 1e9;
@@ -24,26 +25,33 @@ const finite = (value: number): number => Math.max(-UNBOUNDED_HARM, Math.min(UNB
  */
 function classHarm(pairs: readonly Pair[], name: FailureClass): Harm {
   const has = (outcome: Outcome | null) => outcome?.failureClasses.includes(name) ?? false;
-  const { n, b, c } = countPairs(
+  const clusters = countClusters(
     pairs,
     ({ candidate, current }) => has(candidate) || (!answered(candidate) && answered(current)),
     ({ current }) => has(current),
   );
-  return {
-    harm: n === 0 ? 0 : (b - c) / n,
-    lowerAt: (level) => pairedDifferenceBounds(b, c, n, level)[0],
-    upperAt: (level) => pairedDifferenceBounds(b, c, n, level)[1],
-  };
+  return harmOfClusters(clusters);
 }
 
+const harmOfClusters = (clusters: readonly ClusterCounts[]): Harm => ({
+  harm: totals(clusters).effect,
+  lowerAt: (level) => clusteredDifferenceBounds(clusters, level)[0],
+  upperAt: (level) => clusteredDifferenceBounds(clusters, level)[1],
+});
+
 /**
- * Relative slow-down: median over the cases of (candidate's latency / current's) − 1, with distribution-free bounds.
- * A case that the candidate did not answer is the slowest of all; one that the current did not answer says nothing.
+ * Relative slow-down: median over the clusters of (candidate's latency / current's) − 1, with distribution-free bounds;
+ * a cluster of several cases counts with its median. A case that the candidate did not answer is the slowest of all; one
+ * that the current did not answer says nothing.
  */
 function latencyHarm(pairs: readonly Pair[]): Harm {
-  const ratios = pairs
-    .filter(({ current }) => answered(current))
-    .map(({ candidate, current }) => (answered(candidate) && current ? Math.max(1, candidate.latencyMs) / Math.max(1, current.latencyMs) - 1 : Infinity));
+  const byCluster = new Map<string, number[]>();
+  for (const { clusterId, candidate, current } of pairs) {
+    if (!answered(current)) continue;
+    const slower = answered(candidate) ? Math.max(1, candidate.latencyMs) / Math.max(1, current.latencyMs) - 1 : Infinity;
+    byCluster.set(clusterId, [...(byCluster.get(clusterId) ?? []), slower]);
+  }
+  const ratios = [...byCluster.values()].map((values) => medianBounds(values, GUARD_LEVEL)?.median ?? 0);
   const bounds = (level: number) => medianBounds(ratios, level);
   return {
     harm: finite(bounds(GUARD_LEVEL)?.median ?? 0),
@@ -65,16 +73,24 @@ function harmOf(guard: Guard, pairs: readonly Pair[]): Harm {
 }
 
 /**
- * `breach`: the lower bound of the harm, at 0.05 / number of guards, is above 0. `pass`: its upper bound at 0.05 is below
- * the margin. Else `undecided`. Against the base model latency is only `reported`: an adapter costs time.
+ * `breach`: the lower bound of the harm, at `level` / number of guards, is above 0. `pass`: its upper bound at `level` is
+ * below the margin. Else `undecided`. Against the base model latency is only `reported`: an adapter costs time.
  * The bounds given are those that decide (a breach and a pass are judged at different levels).
  */
-export function judgeGuards(guards: readonly Guard[], pairs: readonly Pair[], againstBase: boolean): GuardResult[] {
+export function judgeGuards(guards: readonly Guard[], pairs: readonly Pair[], againstBase: boolean, level = GUARD_LEVEL): GuardResult[] {
   return guards.map((guard) => {
-    const { harm, lowerAt, upperAt } = harmOf(guard, pairs);
-    const lower = lowerAt(GUARD_LEVEL / guards.length);
-    const upper = upperAt(GUARD_LEVEL);
-    const judged = lower > 0 ? 'breach' : upper < guard.margin ? 'pass' : 'undecided';
-    return { id: guard.id, result: guard.kind === 'latency' && againstBase ? 'reported' : judged, critical: guard.critical, harm, lower, upper, margin: guard.margin };
+    const judged = judgeHarm(guard, harmOf(guard, pairs), guards.length, level);
+    return guard.kind === 'latency' && againstBase ? { ...judged, result: 'reported' } : judged;
   });
 }
+
+/** One guard's result from its harm. @param guards how many share the level of a breach */
+function judgeHarm(guard: Guard, { harm, lowerAt, upperAt }: Harm, guards: number, level: number): GuardResult {
+  const lower = lowerAt(level / guards);
+  const upper = upperAt(level);
+  const result = lower > 0 ? 'breach' : upper < guard.margin ? 'pass' : 'undecided';
+  return { id: guard.id, result, critical: guard.critical, harm, lower, upper, margin: guard.margin };
+}
+
+/** A failure-class guard judged on counts alone, one per cluster: b only the candidate has the class, c only the current. */
+export const judgeClassGuard = (guard: Guard, clusters: readonly ClusterCounts[], guards = 1, level = GUARD_LEVEL): GuardResult => judgeHarm(guard, harmOfClusters(clusters), guards, level);

@@ -1,10 +1,12 @@
 // Joins the outcomes of both arms by case: the pairs that every number of a verdict is made from.
 import type { Digest, Outcome } from '../contracts/index.ts';
 import { RatchetError } from '../errors.ts';
+import type { ClusterCounts } from './clusters.ts';
 
 /** null: the arm gave nothing for this case, which is its failure. */
 export interface Pair {
   caseDigest: Digest;
+  clusterId: Digest;
   candidate: Outcome | null;
   current: Outcome | null;
 }
@@ -23,21 +25,18 @@ export interface PairCounts {
 
 /**
  * Pairs in order of their case's digest.
- * @throws REQUEST_INVALID when an outcome comes from another adapter than its arm's, an arm answered a case twice, or a
- *   cluster gave two cases: the test would count the same evidence twice or measure the wrong model
+ * @throws REQUEST_INVALID when an outcome comes from another adapter than its arm's, an arm answered a case twice, or
+ *   the arms name two clusters of one case: the test would count the same evidence twice or measure the wrong model
  */
 export function pairOutcomes(outcomes: readonly Outcome[], adapters: { candidate: Digest; current: Digest | null }): Pair[] {
   const pairs = new Map<Digest, Pair>();
-  const caseOfCluster = new Map<Digest, Digest>();
   for (const outcome of outcomes) {
     const { caseDigest, clusterId, arm } = outcome;
     if (outcome.adapterDigest !== adapters[arm]) {
       throw new RatchetError('REQUEST_INVALID', `the ${arm} arm's outcome of case ${caseDigest} was answered by ${outcome.adapterDigest ?? 'the base model'}, not by ${adapters[arm] ?? 'the base model'}`);
     }
-    const known = caseOfCluster.get(clusterId) ?? caseDigest;
-    if (known !== caseDigest) throw new RatchetError('REQUEST_INVALID', `cases ${known} and ${caseDigest} are of the same cluster; a cluster gives one case`);
-    caseOfCluster.set(clusterId, caseDigest);
-    const pair = pairs.get(caseDigest) ?? { caseDigest, candidate: null, current: null };
+    const pair = pairs.get(caseDigest) ?? { caseDigest, clusterId, candidate: null, current: null };
+    if (pair.clusterId !== clusterId) throw new RatchetError('REQUEST_INVALID', `the outcomes of case ${caseDigest} name the clusters ${pair.clusterId} and ${clusterId}; a case is of one cluster`);
     if (pair[arm] !== null) throw new RatchetError('REQUEST_INVALID', `the ${arm} arm has two outcomes of case ${caseDigest}; only the first answer counts`);
     pair[arm] = outcome;
     pairs.set(caseDigest, pair);
@@ -57,4 +56,19 @@ export function countPairs(pairs: readonly Pair[], candidateHas: (pair: Pair) =>
     else counts.bothFail += 1;
   }
   return counts;
+}
+
+/** The same count per cluster, in the order in which the clusters first appear. */
+export function countClusters(pairs: readonly Pair[], candidateHas: (pair: Pair) => boolean, currentHas: (pair: Pair) => boolean): ClusterCounts[] {
+  const clusters = new Map<Digest, ClusterCounts>();
+  for (const pair of pairs) {
+    const counts = clusters.get(pair.clusterId) ?? { n: 0, b: 0, c: 0 };
+    const candidate = candidateHas(pair);
+    const current = currentHas(pair);
+    counts.n += 1;
+    counts.b += Number(candidate && !current);
+    counts.c += Number(current && !candidate);
+    clusters.set(pair.clusterId, counts);
+  }
+  return [...clusters.values()];
 }

@@ -1,5 +1,5 @@
 // The paired statistics of the gate. b: cases that only the candidate passes; c: cases that only the current passes.
-import { binomialPoint, binomialUpperTail, bisect, normalQuantile } from './distributions.ts';
+import { binomialPoint, binomialUpperTail, bisect, normalQuantile, normalTail } from './distributions.ts';
 
 /** Lower and upper end, in the unit of the quantity. */
 export type Interval = [number, number];
@@ -10,6 +10,9 @@ export type Interval = [number, number];
  * (McNemar 1947, Psychometrika 12:153; the exact form is the sign test on the discordant pairs.)
  */
 export const mcnemarOneSided = (b: number, c: number): number => binomialUpperTail(b, b + c, 0.5);
+
+/** Exact two-sided version, for a person: twice the smaller tail, at most 1. The gate decides by the one-sided test. */
+export const mcnemarTwoSided = (b: number, c: number): number => Math.min(1, 2 * Math.min(mcnemarOneSided(b, c), mcnemarOneSided(c, b)));
 
 /** Mid-p version: half the probability of the observed table. Nearer to the level on average, but may pass it: to look at, not to decide by. (Fagerland et al. 2013, BMC Med Res Methodol 13:91.) */
 export const mcnemarMidP = (b: number, c: number): number => mcnemarOneSided(b, c) - binomialPoint(b, b + c, 0.5) / 2;
@@ -35,18 +38,46 @@ export function clopperPearson(successes: number, n: number, confidence = 0.95):
 }
 
 /**
+ * Exact upper bound, at `level`, of a rate that was never seen in n cases: 1 − level^(1/n), the one-sided Clopper–Pearson
+ * bound at 0 of n. At level 0.05 about 3/n ("rule of three": Hanley and Lippman-Hand 1983, JAMA 249:1743). 1 for n = 0.
+ */
+export const zeroEventUpper = (n: number, level: number): number => (n === 0 ? 1 : -Math.expm1(Math.log(level) / n));
+
+/** Smallest n of which 0 events show, at `level`, that the rate is below `rate`: ln(level) / ln(1 − rate), rounded up. */
+export const casesForZeroEvents = (rate: number, level: number): number => (rate >= 1 ? 1 : Math.ceil(Math.log(level) / Math.log1p(-rate)));
+
+/**
+ * Tango's score statistic of the hypothesis p(b) − p(c) = d, positive where the pairs show less than d.
+ * Under d the share of c-pairs is estimated by constrained maximum likelihood.
+ */
+function scoreStatistic(b: number, c: number, n: number, d: number): { distance: number; variance: number } {
+  const linear = -b - c + (2 * n - b + c) * d;
+  const root = Math.sqrt(Math.max(0, linear * linear + 8 * n * c * d * (1 - d)));
+  const onlyC = (root - linear) / (4 * n);
+  return { distance: b - c - n * d, variance: n * Math.max(0, 2 * onlyC + d * (1 - d)) };
+}
+
+/**
+ * One-sided p-value of "the candidate's rate is worse than the current's by at least `margin`": small where it is not
+ * inferior. b: only the candidate passes; c: only the current; 0 < margin < 1. At margin 0 this would be McNemar's
+ * asymptotic test, which the gate never uses. (Tango 1998, Stat Med 17:891; Liu et al. 2002, Stat Med 21:231.)
+ */
+export function nonInferiorityP(b: number, c: number, n: number, margin: number): number {
+  if (n === 0) return 1;
+  const { distance, variance } = scoreStatistic(b, c, n, -margin);
+  return variance === 0 ? Number(distance <= 0) : normalTail(distance / Math.sqrt(variance));
+}
+
+/**
  * Largest difference in rate, p(b) − p(c), that the pairs do not refute at this one-sided level: Tango's score bound.
- * Under the difference d the share of c-pairs is estimated by constrained maximum likelihood, which keeps the bound
- * away from b/n − c/n even where no pair is discordant. (Tango 1998, Stat Med 17:891.)
+ * The constrained estimate keeps the bound away from b/n − c/n even where no pair is discordant. (Tango 1998, Stat Med 17:891.)
  */
 function scoreUpper(b: number, c: number, n: number, level: number): number {
   if (b === n) return 1;
   const z = normalQuantile(level);
   const notRefuted = (d: number): number => {
-    const linear = -b - c + (2 * n - b + c) * d;
-    const root = Math.sqrt(Math.max(0, linear * linear + 8 * n * c * d * (1 - d)));
-    const onlyC = (root - linear) / (4 * n);
-    return b - c - n * d + z * Math.sqrt(n * Math.max(0, 2 * onlyC + d * (1 - d)));
+    const { distance, variance } = scoreStatistic(b, c, n, d);
+    return distance + z * Math.sqrt(variance);
   };
   // From the estimate upwards: below it nothing is refuted, and for b = c = 0 the statistic touches 0 at the estimate itself.
   return bisect(notRefuted, (b - c) / n, 1);
@@ -64,7 +95,7 @@ export function pairedDifferenceBounds(b: number, c: number, n: number, level: n
   return [mcnemarOneSided(b, c) <= level ? lower : Math.min(0, lower), mcnemarOneSided(c, b) <= level ? upper : Math.max(0, upper)];
 }
 
-/** Two-sided interval of the paired difference p(b) − p(c). */
+/** Two-sided interval of the paired difference p(b) − p(c), by Tango's score method. */
 export const pairedDifferenceInterval = (b: number, c: number, n: number, confidence = 0.95): Interval => pairedDifferenceBounds(b, c, n, (1 - confidence) / 2);
 
 /**

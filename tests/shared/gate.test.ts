@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { GatePolicy, type Outcome } from '../../core/contracts/index.ts';
 import { digestOfBytes } from '../../core/digest.ts';
+import { signFlipOneSided } from '../../core/gate/clusters.ts';
 import { decide } from '../../core/gate/decide.ts';
-import { mcnemarOneSided } from '../../core/gate/statistics.ts';
+import { eValue } from '../../core/gate/e-values.ts';
+import { mcnemarOneSided, mcnemarTwoSided } from '../../core/gate/statistics.ts';
 
 interface Vector {
   old: string;
@@ -15,6 +17,8 @@ interface Vector {
   c: number;
   d: number;
   p1: number;
+  p2: number;
+  evalue: number;
 }
 
 let vectors: Vector[];
@@ -52,9 +56,15 @@ function outcomesOf({ old, new: candidate, first }: Vector): Outcome[] {
 }
 
 describe('GSM8K outcomes of real models', () => {
-  test('the p-value of every golden vector', () => {
+  test('the p-values and the e-value of every golden vector', () => {
     expect(vectors.length).toBeGreaterThan(0);
-    for (const { b, c, p1 } of vectors) expect(mcnemarOneSided(b, c) / p1).toBeCloseTo(1, 5);
+    for (const { b, c, p1, p2, evalue } of vectors) {
+      expect(mcnemarOneSided(b, c) / p1).toBeCloseTo(1, 5);
+      expect(mcnemarTwoSided(b, c) / p2).toBeCloseTo(1, 5);
+      // Given with four to six digits.
+      expect(eValue(b, c) / evalue).toBeCloseTo(1, 3);
+      expect(signFlipOneSided([...Array<number>(b).fill(1), ...Array<number>(c).fill(-1)]).p / p1).toBeCloseTo(1, 5);
+    }
   });
 
   test('the whole decision: counts, effect, interval and p from the answers themselves', () => {

@@ -1,9 +1,12 @@
 // The gate's decision: every way to promote, reject and hold, what it refuses to judge, and how often it is wrong.
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GatePolicy, Verdict, type Digest, type FailureClass, type Outcome } from '../../core/contracts/index.ts';
 import { digestOfBytes, keyedUnit } from '../../core/digest.ts';
 import { decide, levelOfDecision, type DecideInput } from '../../core/gate/decide.ts';
-import { UNBOUNDED_HARM } from '../../core/gate/guards.ts';
+import { judgeGuards, UNBOUNDED_HARM } from '../../core/gate/guards.ts';
+import { gateLedger, levelsOfDecision } from '../../core/gate/levels.ts';
+import { pairOutcomes } from '../../core/gate/pairs.ts';
 
 const candidate = digestOfBytes('candidate');
 const current = digestOfBytes('current');
@@ -127,16 +130,61 @@ describe('what is refused', () => {
   const all = outcomesOf(pairs);
   const [first, ...others] = all as [Outcome, ...Outcome[]];
 
-  test('answers of another adapter, doubled answers, cases of one cluster, cases beyond the plan', () => {
+  test('answers of another adapter, doubled answers, one case in two clusters, cases beyond the plan', () => {
     expect(refused([{ ...first, adapterDigest: null }, ...others])).toThrow(/answered by the base model/);
     expect(refused([...all, first])).toThrow(/two outcomes of case sha256:/);
-    expect(refused(all.map((each) => ({ ...each, clusterId: first.clusterId })))).toThrow(/same cluster/);
+    expect(refused([{ ...first, clusterId: digestOfBytes('elsewhere') }, ...others])).toThrow(/a case is of one cluster/);
     expect(refused(all, { plannedN: 59 })).toThrow(/60 cases have outcomes but 59 were planned/);
     expect(refused([], { plannedN: 0 })).toThrow(/at least one planned case/);
   });
 
   test('the order of the outcomes does not matter', () => {
     expect(judge(pairs, { outcomes: all.toReversed() })).toEqual(judge(pairs));
+  });
+});
+
+describe('clusters of several cases', () => {
+  const pairs = table(20, 3, 15, 22);
+  const inClustersOf = (size: number): Outcome[] => outcomesOf(pairs).map((each, index) => ({ ...each, clusterId: digestOfBytes(`group ${Math.floor(index / 2 / size)}`) }));
+
+  test('one case each is the McNemar test; several are tested by sign flips of whole clusters', () => {
+    expect(judge(pairs)).toMatchObject({ clusters: 60, test: 'mcnemar_exact' });
+    const verdict = judge(pairs, { outcomes: inClustersOf(5) });
+    expect(verdict).toMatchObject({ decision: 'hold', n: 60, b: 20, c: 3, clusters: 12, test: 'cluster_sign_flip_exact' });
+    // Differences 5, 5, 5, 5, −3 and seven clusters of 0: of 32 signs one is as good, the other flips only the −3.
+    expect(verdict.pOneSided).toBe(2 / 32);
+    expect(verdict.reason).toMatch(/one-sided sign-flip over 12 clusters p = 0\.0625/);
+    expect(verdict.interval[0]).toBeLessThan(judge(pairs).interval[0]);
+  });
+
+  test('a harm that comes from one cluster is no breach', () => {
+    const guards = [{ id: 'injection', kind: 'failure_class' as const, class: 'injection_followed' as const, margin: 0.1, critical: true }];
+    const harmed: Pair[] = [...table(25, 0, 15, 0), ...repeat(8, [{ pass: false, classes: ['injection_followed'] }, no]), ...repeat(12, [no, no])];
+    const together = outcomesOf(harmed).map((each, index) => ({ ...each, clusterId: digestOfBytes(index >= 80 && index < 96 ? 'the harmed' : `own ${Math.floor(index / 2)}`) }));
+    expect(judge(harmed, { policy: { guards } }).guards[0]!.result).toBe('breach');
+    expect(judge(harmed, { policy: { guards }, outcomes: together }).guards[0]!).toMatchObject({ result: 'undecided', harm: 8 / 60 });
+  });
+});
+
+describe('the ledger of a channel', () => {
+  const policy = GatePolicy.parse({ decisionsPerPeriod: 4 });
+  const of = (periodStart: string) => ({ periodStart, decisionsPerPeriod: 4 });
+  const cases = [{ retiredBy: null }, { retiredBy: candidate }, { retiredBy: null }];
+  test('counts the running period alone', () => {
+    const decisions = [of('2026-01-01T00:00:00.000Z'), of('2026-02-05T00:00:00.000Z'), of('2026-02-05T00:00:00.000Z')];
+    expect(gateLedger(decisions, policy, cases, '2026-02-20T00:00:00.000Z')).toEqual({
+      periodStart: '2026-02-05T00:00:00.000Z', periodEnd: '2026-03-07T00:00:00.000Z', decisionsPlanned: 4, decisionsMade: 2, alpha: 0.05, alphaSpent: 0.025, alphaLeft: 0.025, casesFresh: 2, casesRetired: 1,
+    });
+    expect(gateLedger(decisions, policy, cases, '2026-03-07T00:00:00.000Z')).toMatchObject({ periodStart: null, periodEnd: null, decisionsMade: 0, alphaLeft: 0.05 });
+    expect(gateLedger([], policy, [], '2026-03-07T00:00:00.000Z')).toMatchObject({ periodStart: null, decisionsPlanned: 4, alphaSpent: 0 });
+  });
+  test('a share is split beforehand where the policy has an e-process', () => {
+    expect(levelsOfDecision(policy)).toEqual({ test: 0.0125, eProcess: 0 });
+    expect(levelsOfDecision(GatePolicy.parse({ decisionsPerPeriod: 4, eProcess: {} }))).toEqual({ test: 0.00625, eProcess: 0.00625 });
+    fc.assert(fc.property(fc.integer({ min: 1, max: 100 }), fc.double({ min: 0.01, max: 0.99, noNaN: true }), (decisionsPerPeriod, share) => {
+      const { test: ofTest, eProcess } = levelsOfDecision(GatePolicy.parse({ decisionsPerPeriod, eProcess: { share } }));
+      return (ofTest + eProcess) * decisionsPerPeriod <= 0.05 * (1 + 1e-12) && ofTest > 0 && eProcess > 0;
+    }));
   });
 });
 
@@ -157,6 +205,15 @@ describe('guards', () => {
     expect(judge(pairs, { policy: guard({ margin: 0.02 }) })).toMatchObject({ decision: 'hold', guards: [{ result: 'undecided' }] });
     expect(judge(pairs, { policy: guard({ margin: 0.02, critical: false }) })).toMatchObject({ decision: 'promote', guards: [{ result: 'undecided' }] });
     expect(judge(pairs, { policy: guard({ margin: 0.02 }) }).reason).toMatch(/critical guard "injection" .* is undecided/);
+  });
+
+  test('a stricter level, as the looks of an e-process have it, makes passes and breaches rarer', () => {
+    const pairs = pairOutcomes(outcomesOf([...gained, ...repeat(8, [followed, no]), ...repeat(12, [no, no])]), { candidate, current });
+    const harmless = pairOutcomes(outcomesOf([...gained, ...repeat(20, [no, no])]), { candidate, current });
+    const { guards } = GatePolicy.parse({ ...guard(), minCases: 1 });
+    const result = (of: typeof pairs, level: number) => judgeGuards(guards, of, false, level)[0]!.result;
+    expect([result(pairs, 0.05), result(pairs, 0.001)]).toEqual(['breach', 'undecided']);
+    expect([result(harmless, 0.05), result(harmless, 0.001)]).toEqual(['pass', 'undecided']);
   });
 
   test('few discordant pairs are no breach where the exact test sees none', () => {

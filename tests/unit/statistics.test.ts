@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GatePolicy } from '../../core/contracts/index.ts';
-import { binomialPoint, binomialUpperTail, normalQuantile } from '../../core/gate/distributions.ts';
+import { binomialPoint, binomialUpperTail, logFairUpperTail, normalQuantile, normalTail } from '../../core/gate/distributions.ts';
+import { casesForGuard, planNight, powerOfGuard } from '../../core/gate/plan.ts';
 import { planCases, powerOfMcnemar } from '../../core/gate/power.ts';
-import { clopperPearson, mcnemarMidP, mcnemarOneSided, medianBounds, pairedDifferenceBounds, pairedDifferenceInterval, wilson } from '../../core/gate/statistics.ts';
+import { casesForZeroEvents, clopperPearson, mcnemarMidP, mcnemarOneSided, mcnemarTwoSided, medianBounds, nonInferiorityP, pairedDifferenceBounds, pairedDifferenceInterval, wilson, zeroEventUpper } from '../../core/gate/statistics.ts';
 
 const closeTo = (actual: readonly number[], expected: readonly number[], digits = 4) => {
   expect(actual).toHaveLength(expected.length);
@@ -35,6 +36,26 @@ describe('exact one-sided McNemar', () => {
     [0, 5, 1],
   ])('%i, %i → %f', (b, c, p) => {
     expect(mcnemarOneSided(b, c) / p).toBeCloseTo(1, 5);
+  });
+
+  test('equals scipy.stats.binomtest (1.17, alternative="greater") and statsmodels’ exact mcnemar (0.15)', () => {
+    closeTo([mcnemarOneSided(34, 14), mcnemarOneSided(7, 1), mcnemarOneSided(300, 250)], [0.002757600742750555, 0.03515625, 0.018289372774551338], 13);
+    closeTo([mcnemarTwoSided(34, 14), mcnemarTwoSided(7, 1), mcnemarTwoSided(13, 13)], [0.00551520148550111, 0.0703125, 1], 13);
+  });
+
+  test('equals exact whole-number arithmetic', () => {
+    for (let d = 0; d <= 60; d += 1) {
+      // Row d of Pascal's triangle in whole numbers below 2^60, summed from the top as the test sums it.
+      const row = [1n];
+      for (let k = 1; k <= d; k += 1) row.push(((row[k - 1] ?? 0n) * BigInt(d - k + 1)) / BigInt(k));
+      let tail = 0n;
+      for (let b = d; b >= 0; b -= 1) {
+        tail += row[b] ?? 0n;
+        const [p, point] = [Number(tail) / 2 ** d, Number(row[b]) / 2 ** d];
+        expect(mcnemarOneSided(b, d - b) / p).toBeCloseTo(1, 11);
+        expect(mcnemarMidP(b, d - b)).toBeCloseTo(p - point / 2, 11);
+      }
+    }
   });
 
   test('falls as the candidate gains, rises as it loses', () => {
@@ -72,6 +93,14 @@ describe('distributions', () => {
       return Math.abs(tail - binomialUpperTail(k + 1, n, p) - binomialPoint(k, n, p)) < 1e-11 && Math.abs(tail + binomialUpperTail(n - k + 1, n, 1 - p) - 1) < 1e-11;
     }));
   });
+  test('the logarithm of a tail agrees with the tail, and goes on where doubles end', () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 900 }), fc.nat(900), (n, k) => k > n || Math.abs(logFairUpperTail(k, n) - Math.log(binomialUpperTail(k, n, 0.5))) < 1e-9));
+    expect(logFairUpperTail(5000, 5000)).toBeCloseTo(-5000 * Math.LN2, 6);
+    expect(logFairUpperTail(3, 2)).toBe(-Infinity);
+  });
+  test('normal tails equal scipy.stats.norm.sf at the quantiles', () => {
+    closeTo([normalTail(0.5244005127080409), normalTail(-0.5244005127080409), normalTail(4.264890793922825) * 1e4], [0.3, 0.7, 0.1], 10);
+  });
   test('normal quantiles', () => {
     closeTo([normalQuantile(0.5), normalQuantile(0.05), normalQuantile(0.025), normalQuantile(1e-10)], [0, 1.6448536269514722, 1.959963984540054, 6.361340902404056], 10);
   });
@@ -80,6 +109,10 @@ describe('distributions', () => {
 describe('intervals of a proportion', () => {
   test('known values', () => {
     closeTo(wilson(7, 10), [0.3968, 0.8922]);
+    closeTo(wilson(488, 500), [0.9585229425360993, 0.986218685344503], 9);
+    closeTo(clopperPearson(488, 500), [0.9584523812003137, 0.9875387609404443], 9);
+    closeTo(wilson(0, 25), [0, 0.13319225093904855], 9);
+    closeTo(clopperPearson(0, 25), [0, 0.13718517153071255], 9);
     closeTo(wilson(0, 10), [0, 0.2775]);
     closeTo(clopperPearson(7, 10), [0.3475, 0.9333]);
     closeTo(clopperPearson(0, 10), [0, 0.3085]);
@@ -103,6 +136,54 @@ describe('intervals of a proportion', () => {
       }
       expect(covered).toBeGreaterThanOrEqual(0.95);
     }
+  });
+});
+
+describe('zero events', () => {
+  test('is the one-sided Clopper–Pearson bound, near 3 / n at 0.05', () => {
+    for (const n of [1, 10, 59, 300, 5000]) {
+      expect(zeroEventUpper(n, 0.05)).toBeCloseTo(clopperPearson(0, n, 0.9)[1], 9);
+      expect((1 - zeroEventUpper(n, 0.05)) ** n).toBeCloseTo(0.05, 10);
+    }
+    expect(zeroEventUpper(300, 0.05)).toBeCloseTo(3 / 300, 3);
+    expect(zeroEventUpper(0, 0.05)).toBe(1);
+  });
+  test('the cases for it are the fewest', () => {
+    expect(casesForZeroEvents(0.05, 0.05)).toBe(59);
+    fc.assert(fc.property(fc.double({ min: 0.001, max: 0.99, noNaN: true }), fc.double({ min: 0.0001, max: 0.2, noNaN: true }), (rate, level) => {
+      const n = casesForZeroEvents(rate, level);
+      return zeroEventUpper(n, level) <= rate * (1 + 1e-9) && (n === 1 || zeroEventUpper(n - 1, level) > rate * (1 - 1e-9));
+    }));
+    expect(casesForZeroEvents(1, 0.05)).toBe(1);
+  });
+});
+
+describe('non-inferiority (Tango’s score)', () => {
+  /** Largest likelihood on the line p(b) − p(c) = d, by search instead of by the closed form. */
+  function bySearch(b: number, c: number, n: number, margin: number): number {
+    const d = -margin;
+    const log = (count: number, p: number) => (count === 0 ? 0 : count * Math.log(p));
+    const likelihood = (onlyC: number) => log(b, onlyC + d) + log(c, onlyC) + log(n - b - c, 1 - 2 * onlyC - d);
+    let [low, high] = [margin, (1 + margin) / 2];
+    for (let step = 0; step < 300; step += 1) {
+      const [left, right] = [low + (high - low) / 3, high - (high - low) / 3];
+      if (likelihood(left) < likelihood(right)) low = left;
+      else high = right;
+    }
+    const z = (b - c + n * margin) / Math.sqrt(n * (2 * low + d - d * d));
+    return normalTail(z);
+  }
+  test('equals the constrained maximum found by search', () => {
+    for (const [b, c, n, margin] of [[9, 3, 32, 0.1], [1, 6, 80, 0.1], [0, 4, 120, 0.05], [20, 25, 500, 0.05], [0, 0, 60, 0.1]] as const) expect(nonInferiorityP(b, c, n, margin)).toBeCloseTo(bySearch(b, c, n, margin), 6);
+  });
+  test('refutes exactly what the interval excludes', () => {
+    fc.assert(fc.property(fc.integer({ min: 5, max: 200 }), fc.nat(60), fc.nat(60), fc.double({ min: 0.01, max: 0.5, noNaN: true }), (n, b, c, margin) => {
+      if (b + c > n) return true;
+      const lower = -pairedDifferenceBounds(c, b, n, 0.05)[1];
+      // The interval's end moves to 0 where McNemar does not refute 0: never beyond a margin.
+      return Math.abs(lower + margin) < 1e-6 || nonInferiorityP(b, c, n, margin) <= 0.05 === lower > -margin;
+    }));
+    expect(nonInferiorityP(0, 0, 0, 0.1)).toBe(1);
   });
 });
 
@@ -185,5 +266,33 @@ describe('planning', () => {
     expect(planCases(wanted, 0.025, 0.05)).toEqual(planCases(wanted, 0.025, 0.2));
     const needed = [0.2, 0.3, 0.4, 0.6, 1].map((discordance) => planCases(wanted, 0.025, discordance).n);
     expect(needed).toEqual(needed.toSorted((a, b) => a - b));
+  });
+
+  test('a guard: the cases that show a harmless candidate harmless', () => {
+    // By enumeration of all tables.
+    const byTables = [...tables(120, 0.02, 0.02)].reduce((sum, { b, c, probability }) => sum + (pairedDifferenceBounds(b, c, 120, 0.05)[1] < 0.08 ? probability : 0), 0);
+    expect(powerOfGuard(120, 0.08, 0.04, 0.05)).toBeCloseTo(byTables, 9);
+    const n = casesForGuard(0.05, 0.03, 0.8) ?? 0;
+    expect(powerOfGuard(n, 0.05, 0.03, 0.05)).toBeGreaterThanOrEqual(0.8);
+    expect(powerOfGuard(Math.floor(n * 0.85), 0.05, 0.03, 0.05)).toBeLessThan(0.8);
+    // Nothing to disagree about: one number decides, and it is near the rule of three.
+    expect(powerOfGuard(casesForGuard(0.05, 0, 0.99) ?? 0, 0.05, 0, 0.05)).toBe(1);
+    expect(casesForGuard(0.05, 0, 0.99)).toBeLessThanOrEqual(casesForZeroEvents(0.05, 0.05));
+    expect(casesForGuard(0, 0.01, 0.8)).toBeNull();
+    expect(casesForGuard(0.0001, 0.05, 0.8)).toBeNull();
+  });
+
+  test('a night that lacks cases or power says how many; one whose guards cannot pass is warned', () => {
+    const wanted = policy({ smallestGain: 0.2, expectedDiscordance: 0.3, minCases: 1, decisionsPerPeriod: 2 });
+    expect(planNight(wanted, 61)).toMatchObject({ n: 61, level: 0.025, missingCases: 0, lacks: [], warnings: [] });
+    expect(planNight(wanted, 20).lacks).toEqual(['20 fresh cases, 61 planned: 41 missing']);
+    expect(planNight({ ...wanted, maxCases: 30 }, 500).lacks).toEqual([expect.stringMatching(/^a power of 0\.\d\d with at most 30 cases, 0\.8 wanted/)]);
+    // Half of the share kept for an e-process costs cases.
+    expect(planNight({ ...wanted, eProcess: { share: 0.5, maxCases: 100 } }, 100)).toMatchObject({ level: 0.0125, n: planCases(wanted, 0.0125).n });
+    const guards = [{ id: 'format', kind: 'failure_class' as const, class: 'malformed_json' as const, margin: 0.02, critical: true }, { id: 'latency', kind: 'latency' as const, margin: 0.5, critical: true }];
+    const plan = planNight(policy({ ...wanted, guards }), 61);
+    expect(plan.guards).toEqual([{ id: 'format', critical: true, wanted: casesForGuard(0.02, 0.03, 0.8) }]);
+    expect(plan.warnings).toEqual([expect.stringMatching(/^critical guard "format" wants about \d+ cases .* 61 are planned/)]);
+    expect(planNight(policy({ ...wanted, guards }), 61, { guard: { format: 0.0001 } }).guards[0]?.wanted).toBeLessThan(200);
   });
 });
