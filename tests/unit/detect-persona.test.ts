@@ -8,6 +8,7 @@ import { detect } from '../../core/detect/index.ts';
 import { checkRules } from '../../core/detect/policy-check.ts';
 import { inputOf, message } from './detect-support.ts';
 import { ANSWERS, HELD_OUT, SESSIONS, type PersonaSample } from './persona-samples.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 
 const { persona } = RuleFile.parse(parse(readFileSync('examples/medieval/rules.yaml', 'utf8')));
 const settings = DetectorSettings.parse({ expect: 'text', persona });
@@ -136,9 +137,8 @@ describe('a session', () => {
 
 it('reads a hostile session in bounded time', () => {
   for (const piece of ['thou ', '`', '{"', '```', "don't ", '“okay” ', 'okay. ', '[\n']) {
-    const startedAt = performance.now();
     const long = piece.repeat(100_000 / piece.length);
-    evidenceOf(long, { earlier: Array.from({ length: 20 }, () => long.slice(0, 10_000)) });
-    expect([piece, performance.now() - startedAt < 500]).toEqual([piece, true]);
+    const ms = cpuMs(() => void evidenceOf(long, { earlier: Array.from({ length: 20 }, () => long.slice(0, 10_000)) }));
+    expect([piece, ms < 500]).toEqual([piece, true]);
   }
 });

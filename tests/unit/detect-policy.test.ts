@@ -9,6 +9,7 @@ import { linksIn } from '../../core/detect/policy-links.ts';
 import { sentenceEnds } from '../../core/detect/policy-measure.ts';
 import { createScanner } from '../../core/detect/policy-scanner.ts';
 import { ended, inputOf, message } from './detect-support.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 
 type Rule = Omit<z.input<typeof PolicyRule>, 'id'>;
 
@@ -103,11 +104,7 @@ describe('phrases', () => {
 
   it('reads a text in linear time, whatever the text', () => {
     const scanner = createScanner(['a … a … a … b', 'a a a b', '*aab', 'ab*'], new Set());
-    const timeMs = (text: string): number => {
-      const startedAt = performance.now();
-      scanner.scan(text);
-      return performance.now() - startedAt;
-    };
+    const timeMs = (text: string): number => cpuMs(() => void scanner.scan(text));
     for (const piece of ['a ', 'a', 'ab ', '" ', '\u0301', "'", '.', '\n', 'n\'t ', '1,']) {
       timeMs(piece.repeat(20_000));
       expect([piece, timeMs(piece.repeat(100_000 / piece.length)) < 100]).toEqual([piece, true]);
@@ -346,8 +343,7 @@ it('never throws, whatever the answer', () => {
 it('reads hostile answers in bounded time', () => {
   const settings = settingsOf({ forbid: ['no guarantee', 'guarantee'], unless: { phrases: ['no guarantee'], negated: true, quoted: true, asked: true }, links: { allow: [] }, disclaimer: { claims: ['a'], needs: ['b'], within: 'sentence' } });
   for (const piece of ['no guarantee ', '"', '“', 'a.', 'a.b.', 'http://', '> \n', 'a ', '- a\n', 'NOT ', '.,', 'www.']) {
-    const startedAt = performance.now();
-    detect(inputOf(piece.repeat(300_000 / piece.length)), settings);
-    expect([piece, performance.now() - startedAt < 600]).toEqual([piece, true]);
+    const ms = cpuMs(() => void detect(inputOf(piece.repeat(300_000 / piece.length)), settings));
+    expect([piece, ms < 600]).toEqual([piece, true]);
   }
 });

@@ -322,7 +322,7 @@ describe('a swap of the channel', () => {
   test('a request in flight ends on the old adapter and is counted until then', async () => {
     load(ADAPTER_B);
     await promote(ADAPTER_A);
-    engine.delayMs = 150;
+    engine.delayMs = 1_000;
     const old = post(body());
     await vi.waitFor(() => expect(gateway.inFlight()).toEqual({ [ADAPTER_A]: 1 }));
     slot.swap(ADAPTER_B);
