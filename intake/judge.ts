@@ -3,7 +3,7 @@ import type { Correction, Digest, Finding, Interaction } from '../core/contracts
 import { CLUSTER_FUNCTION, clusterIdOf, sideOf } from '../core/curate/cluster.ts';
 import { drawCase } from '../core/curate/draw.ts';
 import { detect, sameVerdict } from '../core/detect/index.ts';
-import { digestOfJson, keyedHash } from '../core/digest.ts';
+import { canonicalJson, digestOfBytes, keyedHash } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import { REDACTOR_VERSION, createRedactor, type Redactor } from '../core/redact/index.ts';
 import { tenantKey, type Keys } from '../stores/keys.ts';
@@ -40,7 +40,8 @@ export function createJudge(keys: Keys): Judge {
       const before = judged(raw);
       const redactor = redactorOf(raw.tenant);
       const redacted = redactor.redactInteraction(raw);
-      const after = judged(redacted.interaction);
+      // Nothing replaced: what would be judged again is what was judged.
+      const after = redacted.replaced === 0 ? before : judged(redacted.interaction);
       const changedVerdict = !sameVerdict(before, after);
       const interaction: Interaction = {
         ...redacted.interaction,
@@ -49,13 +50,14 @@ export function createJudge(keys: Keys): Judge {
         ...optional('attributes', redactJson(raw['attributes'], redactor)),
         redaction: { version: REDACTOR_VERSION, replaced: redacted.replaced, changedVerdict },
       };
-      const digest = nameOf(interaction);
+      const { digest, text } = named(interaction);
       const clusterId = clusterIdOf(interaction.messages);
       const { evalShare, caseShare, labelShare } = workload.collection;
       const side = sideOf(clusterId, keys.split, evalShare);
       return {
         digest,
         interaction,
+        text,
         // What was said decides; but offsets and details from the raw text would point at, or quote, what is no longer there.
         findings: changedVerdict ? before.map(withoutText) : after,
         ledger: { clusterId, side, clusterFunction: CLUSTER_FUNCTION, keyId: keys.keyId },
@@ -65,7 +67,7 @@ export function createJudge(keys: Keys): Judge {
 
     correction(raw, tenant) {
       const correction: Correction = { ...raw, answer: redactorOf(tenant).redactText(raw.answer) };
-      return { digest: nameOf(correction), correction };
+      return { digest: named(correction).digest, correction };
     },
   };
 }
@@ -82,10 +84,11 @@ function redactJson(value: unknown, redactor: Redactor): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [redactor.redactText(name), redactJson(item, redactor)]));
 }
 
-/** Unknown attributes may carry what canonical JSON cannot, such as a number beyond a double. */
-function nameOf(document: unknown): Digest {
+/** The text that is kept, and its name. Unknown attributes may carry what canonical JSON cannot, such as a number beyond a double. */
+function named(document: unknown): { digest: Digest; text: string } {
   try {
-    return digestOfJson(document);
+    const text = canonicalJson(document);
+    return { digest: digestOfBytes(text), text };
   } catch {
     throw new RatchetError('RECORD_CONTRACT', '/ carries a number or text that canonical JSON cannot');
   }

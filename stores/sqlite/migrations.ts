@@ -4,15 +4,20 @@ import type { Database } from './database.ts';
 import { intake } from './migrations/001-intake.ts';
 import { evidence } from './migrations/002-evidence.ts';
 import { control } from './migrations/003-control.ts';
+import { totals } from './migrations/004-totals.ts';
 
 /** Only ever appended to: step n brings version n - 1 to version n. */
-const STEPS: readonly string[] = [intake, evidence, control];
+const STEPS: readonly string[] = [intake, evidence, control, totals];
 
 /** Throws CONFIG_INVALID when a newer build has written the file. */
 export function migrate(database: Database): void {
+  const versionOf = (): number => database.get<{ version: number }>('SELECT coalesce(max(version), 0) AS version FROM schema_migrations')?.version ?? 0;
+  const isCurrent = (): boolean => database.get("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'") !== undefined && versionOf() === STEPS.length;
+  // Without a write: a process must be able to start while another one holds the write lock.
+  if (isCurrent()) return;
   database.exec('CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT');
   database.write(() => {
-    const version = database.get<{ version: number }>('SELECT coalesce(max(version), 0) AS version FROM schema_migrations')?.version ?? 0;
+    const version = versionOf();
     if (version > STEPS.length) {
       throw new RatchetError('CONFIG_INVALID', `RATCHET_HOME: ${database.path} has schema ${version}, this build knows up to ${STEPS.length}: use the newer build`);
     }

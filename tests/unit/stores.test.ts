@@ -12,7 +12,7 @@ import { metadataStore, openMetadataStore } from '../../stores/sqlite/index.ts';
 import { migrate } from '../../stores/sqlite/migrations.ts';
 import { blobStoreContract } from '../contracts/blob-store.ts';
 import { metadataStoreContract } from '../contracts/metadata-store.ts';
-import { TIME, digestNo, newInteraction } from '../contracts/records.ts';
+import { TIME, digestNo, drawnInteraction, newCorrection, newInteraction, schemaViolation } from '../contracts/records.ts';
 
 const coded = (code: ErrorCode) => expect.objectContaining({ code }) as Error;
 const makeDir = () => mkdtemp(join(tmpdir(), 'ratchet-stores-'));
@@ -101,6 +101,37 @@ describe('stores on disk', () => {
     raw.exec("INSERT INTO schema_migrations VALUES (999, '')");
     raw.close();
     await expect(openMetadataStore(file)).rejects.toThrow(coded('CONFIG_INVALID'));
+  });
+
+  it('starts while another process holds the write lock, once its schema is there', async () => {
+    await (await openMetadataStore(file)).close();
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const store = await openMetadataStore(file, { busyTimeoutMs: 50 });
+    expect(await store.watermark('tickets')).toBe(0);
+    other.exec('ROLLBACK');
+    other.close();
+    await store.close();
+  });
+
+  it('counts what a former build kept when it brings in the totals', async () => {
+    const store = await openMetadataStore(file);
+    const violated = { findings: [schemaViolation, { ...schemaViolation, detector: 'b@1' }] };
+    const letter = { position: { topic: 't', partition: 0, offset: '1' }, reason: 'RECORD_NOT_JSON', detail: '', hmac: 'h', at: TIME };
+    await store.storeBatch({ interactions: [newInteraction(1, violated), drawnInteraction(2, 2, 'a'), newInteraction(3, violated, { adapterDigest: digestNo('a'), generation: 1 })], corrections: [newCorrection(1, 1), newCorrection(2, 9)], deadLetters: [letter] });
+    const before = [await store.counts('tickets'), await store.countsByAdapter('tickets'), await store.deadLetterTotals()];
+    expect(before[0]).toMatchObject({ interactions: 3, failing: 2, parkedCorrections: 1, cases: 1, deadLetters: 1 });
+    await store.close();
+    const raw = new DatabaseSync(file);
+    for (const table of ['answer_totals', 'class_totals', 'workload_totals', 'dead_letter_totals']) raw.exec(`DROP TABLE ${table}`);
+    for (const index of ['dead_letters_open', 'dead_letters_open_by_reason']) raw.exec(`DROP INDEX ${index}`);
+    for (const column of ['state', 'replays', 'replayed_at', 'replayed_by']) raw.exec(`ALTER TABLE dead_letters DROP COLUMN ${column}`);
+    raw.exec('DELETE FROM schema_migrations WHERE version = 4');
+    raw.close();
+    const again = await openMetadataStore(file);
+    expect([await again.counts('tickets'), await again.countsByAdapter('tickets'), await again.deadLetterTotals()]).toEqual(before);
+    expect((await again.deadLetters({ limit: 1 }))[0]).toMatchObject({ state: 'open', replays: 0 });
+    await again.close();
   });
 
   it('a damaged row is not believed', async () => {
