@@ -7,6 +7,7 @@ import { addChannel } from './commands/channel.ts';
 import { addDataset } from './commands/dataset.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDev } from './commands/dev.ts';
+import { addDlq } from './commands/dlq.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFailures } from './commands/failures.ts';
 import { addLabel } from './commands/label.ts';
@@ -36,6 +37,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addRun, addFailures, addDataset, addAdapter, addLabel, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
   return program;
 }

@@ -18,17 +18,21 @@ const FOR_MILLIONS_OF_ROWS = ['PRAGMA cache_size = -65536', 'PRAGMA wal_autochec
 export interface DatabaseOptions {
   /** How long a write waits for another process's write. */
   busyTimeoutMs?: number;
+  /** Called in every transaction before it is committed; a test may end the process here. */
+  beforeCommit?: () => void;
 }
 
 /** SQLite is synchronous here: what runs inside `write` cannot be interleaved with anything else of this process. */
 export class Database {
   readonly path: string;
   readonly #connection: DatabaseSync;
+  readonly #beforeCommit: () => void;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(path: string, connection: DatabaseSync) {
+  constructor(path: string, connection: DatabaseSync, beforeCommit: () => void = () => undefined) {
     this.path = path;
     this.#connection = connection;
+    this.#beforeCommit = beforeCommit;
   }
 
   /** `Row` names the columns that the statement selects; SQLite has no types of its own to check it against. */
@@ -56,6 +60,7 @@ export class Database {
       this.#connection.exec('BEGIN IMMEDIATE');
       try {
         const result = work();
+        this.#beforeCommit();
         this.#connection.exec('COMMIT');
         return result;
       } catch (error) {
@@ -96,7 +101,7 @@ export async function openDatabase(path: string, options: DatabaseOptions = {}):
     await enableWal(connection);
     connection.exec('PRAGMA synchronous = FULL');
     for (const pragma of FOR_MILLIONS_OF_ROWS) connection.exec(pragma);
-    return new Database(path, connection);
+    return new Database(path, connection, options.beforeCommit);
   } catch (error) {
     throw asRatchetError(error, path);
   }

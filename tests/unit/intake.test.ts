@@ -156,11 +156,11 @@ describe('a batch', () => {
       async run(handle) {
         let offset = 0;
         for (const values of batches) {
-          const batch: SourceBatch = { topic: 't', partition: 3, behind: 0, records: values.map((value) => ({ position: { topic: 't', partition: 3, offset: String(offset++) }, bytes: value === null ? null : encode(value) })) };
+          const batch: SourceBatch = { topic: 't', partition: 3, records: values.map((value) => ({ position: { topic: 't', partition: 3, offset: String(offset++) }, bytes: value === null ? null : encode(value) })) };
           await handle(batch);
         }
       },
-      state: () => ({ connected: true, reason: '' }),
+      state: () => ({ state: 'reading', reason: '' }),
       close: async () => undefined,
     };
     const log = (...line: unknown[]) => void warnings.push(line);
