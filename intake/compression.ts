@@ -1,10 +1,12 @@
 // How compressed batches are opened: gzip and zstd by Node itself, and never into more memory than a limit.
 import { promisify } from 'node:util';
 import { gzip, unzip, zstdCompress, zstdDecompress, type ZlibOptions, type ZstdOptions } from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
 
 /** Far above what a broker's default of 1 MB per batch expands to, unless it was made to. */
 const MAX_BATCH_BYTES = 64 * 1024 * 1024;
+// A CommonJS module, whose names Node finds only in part.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 const bounded = { maxOutputLength: MAX_BATCH_BYTES };
 
 const codec = (compress: (bytes: Buffer) => Promise<Buffer>, decompress: (bytes: Buffer) => Promise<Buffer>) => () => ({
