@@ -5,6 +5,7 @@ import { passes } from '../../core/detect/index.ts';
 import type { BatchResult, DeadLetter, IntakeBatch, LineageLink, NewCorrection, NewInteraction, RecordPosition } from '../ports.ts';
 import { pack, packText } from './body.ts';
 import type { Database } from './database.ts';
+import { digestIs, identityKey } from './keys.ts';
 import { addLinks } from './lineage.ts';
 import { TotalsDelta, parkedCorrections } from './totals.ts';
 
@@ -13,14 +14,14 @@ type FailureRow = { id: Digest; class: FailureClass; body: Uint8Array };
 
 /** Rows of a batch as columns: packed and hashed outside of the transaction, so that other processes wait for SQLite alone. */
 export interface PreparedBatch {
-  interactions: { item: NewInteraction; body: Uint8Array; findings: string; failures: FailureRow[] }[];
+  interactions: { item: NewInteraction; key: number; body: Uint8Array; findings: string; failures: FailureRow[] }[];
   corrections: { item: NewCorrection; body: Uint8Array }[];
   deadLetters: readonly DeadLetter[];
 }
 
 export function prepared({ interactions, corrections, deadLetters }: IntakeBatch): PreparedBatch {
   return {
-    interactions: interactions.map((item) => ({ item, body: packText(item.text), findings: JSON.stringify(item.findings), failures: failuresOf(item) })),
+    interactions: interactions.map((item) => ({ item, key: identityKey(item.interaction.source, item.interaction.id), body: packText(item.text), findings: JSON.stringify(item.findings), failures: failuresOf(item) })),
     corrections: corrections.map((item) => ({ item, body: pack(item.correction) })),
     deadLetters,
   };
@@ -64,23 +65,23 @@ export class BatchWriter {
     return this.#result;
   }
 
-  #interaction({ item, body, findings, failures }: PreparedBatch['interactions'][number]): void {
+  #interaction({ item, key, body, findings, failures }: PreparedBatch['interactions'][number]): void {
     const { interaction, digest, ledger } = item;
     const { source, id, workload, adapterDigest, generation, time } = interaction;
     const seq = this.#seq + 1;
+    // Triggers ignore what is there already.
     const added = this.#database.run(
-      'INSERT INTO interactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING',
-      ...[seq, digest, source, id, item.hmac, workload, adapterDigest, generation, ledger.clusterId, findings, body, ...columnsOf(item.position)],
+      'INSERT INTO interactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[seq, digest, key, source, id, item.hmac, workload, adapterDigest, generation, ledger.clusterId, findings, body, ...columnsOf(item.position)],
     );
-    if (added === 0) return this.#known(this.#database.get<Kept>('SELECT digest, hmac FROM interactions WHERE source = ? AND id = ?', source, id), item);
+    if (added === 0) return this.#known(this.#database.get<Kept>('SELECT digest, hmac FROM interactions WHERE identity_key = ? AND source = ? AND id = ?', key, source, id), item);
     this.#seq = seq;
     this.#result.stored += 1;
     for (const failure of failures) {
-      const changes = this.#database.run(
-        'INSERT INTO failures (id, interaction_seq, workload, class, time, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+      this.#database.run(
+        'INSERT INTO failures (id, interaction_seq, workload, class, time, body) VALUES (?, ?, ?, ?, ?, ?)',
         ...[failure.id, seq, workload, failure.class, time, failure.body],
       );
-      if (changes > 0) this.#links.push({ fromKind: 'interaction', from: digest, relation: 'showed', toKind: 'failure', to: failure.id });
     }
     this.#totals.answer(interaction, failures.map((failure) => failure.class));
     // The ledger's side counts, not the one that the caller computed: shares may have changed since the cluster was first seen.
@@ -119,7 +120,7 @@ export class BatchWriter {
     this.#seq = seq;
     this.#result.stored += 1;
     this.#totals.workload(workload, 'corrections', 1);
-    const corrected = this.#database.get<{ digest: Digest }>('SELECT digest FROM interactions WHERE source = ? AND id = ?', ref.source, ref.id);
+    const corrected = this.#database.get<{ digest: Digest }>('SELECT digest FROM interactions WHERE identity_key = ? AND source = ? AND id = ?', identityKey(ref.source, ref.id), ref.source, ref.id);
     if (corrected) this.#corrects(digest, corrected.digest);
     else this.#totals.workload(workload, 'parked', 1);
   }
@@ -151,9 +152,9 @@ export class BatchWriter {
 
   /** The cluster's side for life: as the ledger has it, or as written now. */
   #side(workload: string, { clusterId, side, clusterFunction, keyId }: LedgerEntry): Side {
-    const added = this.#database.run('INSERT INTO split_ledger VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING', workload, clusterId, side, clusterFunction, keyId);
+    const added = this.#database.run('INSERT INTO split_ledger VALUES (?, ?, ?, ?, ?)', workload, clusterId, side, clusterFunction, keyId);
     if (added > 0) return side;
-    return this.#database.get<{ side: Side }>('SELECT side FROM split_ledger WHERE workload = ? AND cluster_id = ?', workload, clusterId)?.side ?? side;
+    return this.#database.get<{ side: Side }>(`SELECT side FROM split_ledger WHERE ${digestIs('cluster_id', '?2')} AND workload = ?1`, workload, clusterId)?.side ?? side;
   }
 
   #corrects(correction: Digest, interaction: Digest): void {

@@ -13,7 +13,7 @@ const BUSY = 5;
  * Keys are digests, so each new row touches a page anywhere in every index. A larger cache keeps the upper pages in memory;
  * fewer checkpoints write a page once that many batches changed. The log is cut back to its usual size after a long reader.
  */
-const FOR_MILLIONS_OF_ROWS = ['PRAGMA cache_size = -65536', 'PRAGMA wal_autocheckpoint = 8192', 'PRAGMA journal_size_limit = 67108864'];
+const FOR_MILLIONS_OF_ROWS = ['PRAGMA cache_size = -65536', 'PRAGMA wal_autocheckpoint = 16384', 'PRAGMA journal_size_limit = 134217728'];
 
 export interface DatabaseOptions {
   /** How long a write waits for another process's write. */
@@ -52,6 +52,11 @@ export class Database {
   /** Several statements without values, such as a migration. */
   exec(sql: string): void {
     this.#guard(() => this.#connection.exec(sql));
+  }
+
+  /** A function for statements of this connection alone. */
+  define(name: string, work: (...values: string[]) => number): void {
+    this.#guard(() => this.#connection.function(name, { deterministic: true }, work as (...values: SQLInputValue[]) => SQLInputValue));
   }
 
   /** Runs `work` in one transaction that holds the write lock from its start: all of it is kept, or nothing. */

@@ -143,7 +143,6 @@ export async function expectExactly(place: Place, numbers: readonly number[]): P
     expect(new Set(ids)).toEqual(new Set(numbers.map((n) => `i-${n}`)));
     const failing = numbers.filter((n) => n % 3 === 0).length;
     expect(one('SELECT count(*) AS n, count(DISTINCT interaction_seq) AS distinct_n FROM failures')).toEqual({ n: failing, distinct_n: failing });
-    expect(one("SELECT count(*) AS n FROM lineage WHERE relation = 'showed'")).toEqual({ n: failing });
     expect(one('SELECT min(seq) AS low, max(seq) AS high, count(*) AS n FROM (SELECT seq FROM interactions UNION ALL SELECT seq FROM corrections)')).toMatchObject({ low: 1, high: numbers.length });
     expect(one('SELECT sum(answers) AS answers, sum(failing) AS failing FROM answer_totals')).toEqual({ answers: numbers.length, failing });
     expect(one('SELECT count(*) AS n FROM dead_letters')).toEqual({ n: 0 });
