@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, type CompressionTypes, type Producer } from 'kafkajs';
 import { expect } from 'vitest';
 import { correctionEvent, interactionEvent } from '../../core/events.ts';
-import { startKafka, type KafkaServer } from '../../infra/dev/kafka.ts';
+import { startKafka, type KafkaSecurity, type KafkaServer } from '../../infra/dev/kafka.ts';
 import { repositoryRoot } from '../../infra/dev/paths.ts';
 import { freePorts } from '../../infra/dev/ports.ts';
 import { startProcess, untilReady, type RunningProcess } from '../../infra/dev/process.ts';
@@ -59,11 +59,14 @@ export class IntakeWorld {
   kafka!: KafkaServer;
   #producer!: Producer;
   #places = 0;
+  #signIn: { ssl?: { ca: string[] }; sasl?: { mechanism: 'plain'; username: string; password: string } } = {};
 
-  async start(): Promise<this> {
+  /** @param secure a broker that asks for TLS and SASL */
+  async start(secure?: KafkaSecurity): Promise<this> {
     writeFileSync(this.workloadFile, WORKLOAD);
-    this.kafka = await startKafka({ dir: join(this.dir, 'kafka') });
-    this.#producer = new Kafka({ brokers: this.kafka.brokers, logLevel: logLevel.NOTHING, retry: { retries: 20 } }).producer({ allowAutoTopicCreation: false });
+    this.kafka = await startKafka({ dir: join(this.dir, 'kafka'), ...(secure && { secure }) });
+    if (secure) this.#signIn = { ssl: { ca: [readFileSync(secure.caFile, 'utf8')] }, sasl: { mechanism: 'plain', username: secure.username, password: secure.password } };
+    this.#producer = new Kafka({ ...this.#signIn, brokers: this.kafka.brokers, logLevel: logLevel.NOTHING, retry: { retries: 20 } }).producer({ allowAutoTopicCreation: false });
     await this.#producer.connect();
     return this;
   }
@@ -82,7 +85,7 @@ export class IntakeWorld {
     const topics = like?.topics ?? { interactions: `interactions-${this.#places}`, corrections: `corrections-${this.#places}` };
     mkdirSync(home);
     if (like) copyFileSync(join(like.home, 'keys.json'), join(home, 'keys.json'));
-    else await ensureTopics({ brokers: this.kafka.brokers, topics }, 3);
+    else await ensureTopics({ ...this.#signIn, brokers: this.kafka.brokers, topics }, 3);
     const env = {
       RATCHET_HOME: home,
       RATCHET_WORKLOADS: this.workloadFile,
