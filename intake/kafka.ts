@@ -124,7 +124,9 @@ export function kafkaSource(options: KafkaSourceOptions): InteractionSource {
       batchSize = nextBatchSize(batchSize, slice.length, performance.now() - startedAt, largestBatch);
       // In this order: a process that dies between the two reads the batch again, and the store knows it already.
       payload.resolveOffset(last.offset);
-      await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: (BigInt(last.offset) + 1n).toString() }] }] });
+      // The marks of transactions after the last record are read with it.
+      const read = to === messages.length ? payload.batch.lastOffset() : last.offset;
+      await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: (BigInt(read) + 1n).toString() }] }] });
       faultPoint('after_commit');
       await payload.heartbeat();
       from = to;

@@ -8,8 +8,8 @@ import { whyAway } from './kafka.ts';
 /** `expired`: retention or compaction removed it. `no_topic`: the topic or partition is not there. */
 export type RawRecord = { bytes: Uint8Array | null } | { missing: 'expired' | 'no_topic' };
 
-/** No record for so long: what is still wanted was compacted away, or the brokers do not answer. */
-const STALLED_MS = 15_000;
+/** No record for so long, though the brokers answer: what is still wanted was compacted away. */
+const STALLED_MS = 10_000;
 const RECORDS_PER_HEARTBEAT = 100;
 
 /**
@@ -53,14 +53,18 @@ async function readTopic(kafka: Kafka, admin: Admin, group: string, topic: strin
   const groupId = `${group}-dlq-${randomUUID()}`;
   const consumer = kafka.consumer({ groupId, allowAutoTopicCreation: false, maxWaitTimeInMs: 250, retry: { retries: 2, restartOnFailure: () => Promise.resolve(false) } });
   const done = Promise.withResolvers<void>();
-  let stalled = setTimeout(() => done.resolve(), STALLED_MS);
+  // Rejected, perhaps, before it is awaited.
+  done.promise.catch(() => undefined);
+  let answered = false;
+  const stall = (): void => (answered ? done.resolve() : done.reject(new RatchetError('KAFKA_UNAVAILABLE', `no answer for ${STALLED_MS / 1000} s`)));
+  let stalled = setTimeout(stall, STALLED_MS);
+  consumer.on(consumer.events.FETCH, () => void (answered = true));
   consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
 
   async function eachBatch(payload: EachBatchPayload): Promise<void> {
     const { partition, messages } = payload.batch;
     const queue = wanted.get(partition) ?? [];
     clearTimeout(stalled);
-    stalled = setTimeout(() => done.resolve(), STALLED_MS);
     for (const [index, { offset, value }] of messages.entries()) {
       if (index % RECORDS_PER_HEARTBEAT === 0) await payload.heartbeat();
       await passOver(queue, BigInt(offset), handle);
@@ -73,6 +77,8 @@ async function readTopic(kafka: Kafka, admin: Admin, group: string, topic: strin
       payload.pause();
       if (wanted.size === 0) done.resolve();
     } else consumer.seek({ topic, partition, offset: queue[0].offset });
+    answered = false;
+    stalled = setTimeout(stall, STALLED_MS);
   }
 
   try {
