@@ -242,6 +242,24 @@ describe('a batch', () => {
     expect(text).toContain('ratchet_ingest_failures_total{workload="tickets",class="malformed_json"} 1');
   });
 
+  it('draws the same cases whatever was answered, and keeps passing answers for replay', async () => {
+    const asked = (n: number) => ({ messages: [{ role: 'user' as const, parts: [{ text: `tell me about ${'abcdefghij'[n % 10]}${'klmnop'[n % 6]} apples`, trusted: true }] }] });
+    const drawn = async (answer: string) => {
+      const other = await openMetadataStore(join(dir, `${answer.length}.db`));
+      await ingestInto(other, Array.from({ length: 60 }, (_, n) => eventNo(n, { ...asked(n), answer: { text: answer } })));
+      const { failing } = await other.counts('tickets');
+      const cases = (await other.cases('tickets')).map(({ drawOrder, case: { clusterId }, label }) => ({ drawOrder, clusterId, label }));
+      const { interactions } = await other.digestsUpTo('tickets', await other.watermark('tickets'));
+      const passing = (await other.interactions(interactions)).filter(({ findings }) => findings.length === 0).length;
+      await other.close();
+      return { failing, cases, passing };
+    };
+    const [good, bad] = [await drawn('{"a":1}'), await drawn('no')];
+    expect([good.failing, good.passing, bad.failing, bad.passing]).toEqual([0, 60, 60, 0]);
+    expect(good.cases.length).toBeGreaterThan(3);
+    expect(bad.cases).toEqual(good.cases);
+  });
+
   it('finds the one record that the store cannot take, and sets only that aside', async () => {
     const refusing: Pick<MetadataStore, 'storeBatch'> = {
       storeBatch: async (batch) => {
