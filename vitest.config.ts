@@ -1,4 +1,4 @@
-// Test tiers by cost. `fast` needs no server; `servers` starts the real Temporal, Kafka and vLLM; `e2e` trains.
+// Test tiers by cost. `fast` needs no server; `servers` starts the real Temporal, Kafka and vLLM; `e2e` trains; `faults` kills.
 import { defineConfig } from 'vitest/config';
 
 const tier = (name: string, include: string[], testTimeout: number, parallel: boolean) => ({
@@ -10,6 +10,7 @@ export default defineConfig({
     projects: [
       tier('fast', ['tests/unit/**/*.test.ts', 'tests/fuzz/**/*.test.ts', 'tests/contracts/**/*.test.ts', 'tests/replay/**/*.test.ts'], 20_000, true),
       tier('servers', ['tests/integration/**/*.test.ts'], 180_000, false),
+      tier('faults', ['tests/faults/**/*.test.ts'], 120_000, false),
       tier('e2e', ['tests/e2e/**/*.test.ts'], 900_000, false),
       tier('shared', ['tests/shared/**/*.test.ts'], 120_000, false),
     ],

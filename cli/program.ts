@@ -8,6 +8,7 @@ import { addDataset } from './commands/dataset.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDetect } from './commands/detect.ts';
 import { addDev } from './commands/dev.ts';
+import { addDlq } from './commands/dlq.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFailures } from './commands/failures.ts';
 import { addGate } from './commands/gate.ts';
@@ -40,6 +41,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
   return program;
 }

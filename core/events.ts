@@ -50,7 +50,17 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
 };
 
 /** Leaves unset fields out: the wire and the record carry no `undefined`. */
-const defined = <T extends Json>(fields: T): T => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+function defined<T extends Json>(fields: T): T {
+  const kept: Json = {};
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    // Assigned, this one name would change the prototype in place of being kept.
+    if (name === '__proto__') Object.defineProperty(kept, name, { value, enumerable: true, configurable: true, writable: true });
+    else kept[name] = value;
+  }
+  return kept as T;
+}
 
 // ---- record → wire
 
@@ -187,9 +197,11 @@ export function interactionFromEvent(event: InteractionEvent): Interaction {
   });
 }
 
+const KNOWN_ATTRIBUTES: ReadonlySet<string> = new Set(Object.keys(InteractionEventData.shape));
+
 /** Attributes that this build does not know are kept beside the record, not thrown away. */
 function unknownAttributes(data: Json): Json | undefined {
-  const unknown = Object.entries(data).filter(([name]) => !Object.hasOwn(InteractionEventData.shape, name));
+  const unknown = Object.entries(data).filter(([name]) => !KNOWN_ATTRIBUTES.has(name));
   return unknown.length > 0 ? Object.fromEntries(unknown) : undefined;
 }
 

@@ -3,7 +3,7 @@ import type { Correction, Digest, Evidence, Finding, Interaction } from '../core
 import { CLUSTER_FUNCTION, clusterIdOf, sideOf } from '../core/curate/cluster.ts';
 import { drawCase } from '../core/curate/draw.ts';
 import { detect, sameVerdict } from '../core/detect/index.ts';
-import { digestOfJson, keyedHash } from '../core/digest.ts';
+import { canonicalJson, digestOfBytes, keyedHash } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import { createRedactor, mapRange, names, type OffsetMap, type Recogniser, type Redactor } from '../core/redact/index.ts';
 import { tenantKey, type Keys } from '../stores/keys.ts';
@@ -45,7 +45,8 @@ export function createJudge(keys: Keys, recogniser: Recogniser = names): Judge {
       const before = judged(raw);
       const redactor = redactorOf(raw.tenant, workload.redaction.names);
       const redacted = redactor.redactInteraction(raw);
-      const after = judged(redacted.interaction);
+      // Nothing replaced: what would be judged again is what was judged.
+      const after = redacted.replaced === 0 ? before : judged(redacted.interaction);
       const changedVerdict = !sameVerdict(before, after);
       const interaction: Interaction = {
         ...redacted.interaction,
@@ -53,13 +54,14 @@ export function createJudge(keys: Keys, recogniser: Recogniser = names): Judge {
         ...optional('subject', raw.subject === undefined ? undefined : keyedHash(keys.subject, raw.subject)),
         redaction: { version: redactor.version, replaced: redacted.replaced, changedVerdict, ...(redacted.values.length > 0 ? { values: redacted.values } : {}) },
       };
-      const digest = nameOf(interaction);
+      const { digest, text } = named(interaction);
       const clusterId = clusterIdOf(interaction.messages);
       const { evalShare, caseShare, labelShare } = workload.collection;
       const side = sideOf(clusterId, keys.split, evalShare);
       return {
         digest,
         interaction,
+        text,
         findings: before.map((finding) => placedIn(interaction.answer.text, finding, after, redacted.answerOffsets)),
         ledger: { clusterId, side, clusterFunction: CLUSTER_FUNCTION, keyId: keys.keyId },
         drawn: side === 'eval' ? drawCase(interaction, digest, clusterId, keys.split, { caseShare, labelShare }) : null,
@@ -68,7 +70,7 @@ export function createJudge(keys: Keys, recogniser: Recogniser = names): Judge {
 
     correction(raw, tenant, { workload }, corrected) {
       const correction: Correction = { ...raw, answer: redactorOf(tenant, workload.redaction.names).redactAnswer(raw.answer, corrected?.redaction?.values ?? []) };
-      return { digest: nameOf(correction), correction };
+      return { digest: named(correction).digest, correction };
     },
   };
 }
@@ -96,10 +98,11 @@ function placedIn(stored: string, finding: Finding, after: readonly Finding[], o
 
 const optional = (name: string, value: unknown): Record<string, unknown> => (value === undefined ? {} : { [name]: value });
 
-/** Unknown attributes may carry what canonical JSON cannot, such as a number beyond a double. */
-function nameOf(document: unknown): Digest {
+/** The text that is kept, and its name. Unknown attributes may carry what canonical JSON cannot, such as a number beyond a double. */
+function named(document: unknown): { digest: Digest; text: string } {
   try {
-    return digestOfJson(document);
+    const text = canonicalJson(document);
+    return { digest: digestOfBytes(text), text };
   } catch {
     throw new RatchetError('RECORD_CONTRACT', '/ carries a number or text that canonical JSON cannot');
   }

@@ -11,18 +11,21 @@ export interface SourceBatch {
   topic: string;
   partition: number;
   records: SourceRecord[];
-  /** How many records of the partition come after this batch, as far as the source knows. */
-  behind: number;
+}
+
+/** `away`: the source does not answer. `paused`: it is not read from, because what was read last could not be kept yet. */
+export interface SourceState {
+  state: 'reading' | 'away' | 'paused';
+  reason: string;
 }
 
 export interface InteractionSource {
   /**
    * Gives every record to `handle`, at least once and in order within a partition. A batch counts as read when `handle` resolves;
-   * when it rejects, the same batch comes again after a pause. Resolves after `close`; a source that is away is waited for.
+   * when it rejects, reading pauses and the same batch comes again. Resolves after `close`; a source that is away is waited for.
    */
   run(handle: (batch: SourceBatch) => Promise<void>): Promise<void>;
-  /** Whether the source answers now; the reason when it does not. */
-  state(): { connected: boolean; reason: string };
+  state(): SourceState;
   /** Lets the batch under way end, acknowledges it and leaves. */
   close(): Promise<void>;
 }

@@ -46,8 +46,8 @@ const tiers: Record<string, Stage[]> = {
   fast: [vitest('fast')],
   all: [vitest('fast'), pytest('-m', 'slow or not slow'), vitest('servers'), vitest('e2e')],
   shared: [vitest('shared')],
-  // Kills and absences are tested where the servers are.
-  faults: [vitest('servers'), vitest('e2e')],
+  // The whole kill matrix; a short core of it is where the servers are.
+  faults: [vitest('faults'), vitest('servers'), vitest('e2e')],
 };
 
 const stages = tiers[process.argv[2] ?? ''];

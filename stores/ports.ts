@@ -24,6 +24,8 @@ import type { LineageLink, NodeKind } from '../core/contracts/lineage.ts';
 export interface NewInteraction {
   digest: Digest;
   interaction: Interaction;
+  /** Canonical JSON (RFC 8785) of the interaction: what `digest` was taken of, and what is kept. */
+  text: string;
   hmac: string;
   findings: Finding[];
   ledger: LedgerEntry;
@@ -53,6 +55,27 @@ export interface DeadLetter {
   hmac: string;
   at: string;
 }
+
+export interface IntakeBatch {
+  interactions: NewInteraction[];
+  corrections: NewCorrection[];
+  deadLetters: DeadLetter[];
+}
+
+/** A dead letter as the store has it. `replayed`: its record was judged again and is kept now. */
+export interface DeadLetterRow {
+  id: number;
+  letter: DeadLetter;
+  state: 'open' | 'replayed';
+  replays: number;
+  lastReplay: { at: string; by: string } | null;
+}
+
+/** What judging one record gave. */
+export type Rejudged = { interaction: NewInteraction } | { correction: NewCorrection } | { deadLetter: DeadLetter };
+
+/** `dead_letter` and `conflict`: it stays open, with the new reason. `settled`: somebody else has replayed it. */
+export type ReplayOutcome = 'stored' | 'duplicate' | 'conflict' | 'dead_letter' | 'settled';
 
 export interface BatchResult {
   stored: number;
@@ -129,8 +152,15 @@ export interface ChannelSwap {
 export interface MetadataStore {
   // intake
   /** Keeps a batch in one transaction. Known identities with the same HMAC are duplicates; with another they become dead letters. */
-  storeBatch(batch: { interactions: NewInteraction[]; corrections: NewCorrection[]; deadLetters: DeadLetter[] }): Promise<BatchResult>;
-  deadLetters(query: { limit: number; afterId?: number }): Promise<{ id: number; letter: DeadLetter }[]>;
+  storeBatch(batch: IntakeBatch): Promise<BatchResult>;
+  /** In the order in which they came. Default: those that are open. */
+  deadLetters(query: { limit: number; afterId?: number; reason?: string; state?: 'open' | 'replayed' | 'all' }): Promise<DeadLetterRow[]>;
+  deadLetter(id: number): Promise<DeadLetterRow | null>;
+  /** Keeps what judging the letter's record again gave, and says so in the letter, in one transaction. */
+  replayDeadLetter(id: number, rejudged: Rejudged, by: string, at: string): Promise<ReplayOutcome>;
+  /** Open dead letters by reason, most first. Kept as totals, as the counts below: reading them does not count rows. */
+  deadLetterTotals(): Promise<{ reason: string; open: number }[]>;
+  /** `deadLetters`: open ones, of the whole store. */
   counts(workload: string): Promise<{ interactions: number; failing: number; corrections: number; parkedCorrections: number; cases: number; deadLetters: number; byClass: Partial<Record<FailureClass, number>> }>;
   /** Same counts by class, for interactions answered by one adapter (null: base). */
   countsByAdapter(workload: string): Promise<{ adapterDigest: Digest | null; generation: number; interactions: number; byClass: Partial<Record<FailureClass, number>> }[]>;

@@ -21,8 +21,22 @@ const telemetry = startTelemetry(config, 'ratchet-ingest');
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
 
-const store = await openMetadataStore(paths.database);
-const source = kafkaSource({ ...config.kafka, topics: Object.values(config.kafka.topics), logger });
+const faultPoint = faultPoints(process.env['RATCHET_FAULT'], config.environment);
+const metrics = ingestMetrics(registry);
+// Waits less than a session for another process's write: a longer one pauses reading, and heartbeats go on meanwhile.
+const store = await openMetadataStore(paths.database, { busyTimeoutMs: 2_000, beforeCommit: () => faultPoint('before_store_commit') });
+const source = kafkaSource({
+  ...config.kafka,
+  topics: Object.values(config.kafka.topics),
+  logger,
+  faultPoint,
+  onLag: (lag) => {
+    // Partitions that went to another process are its to report.
+    metrics.lag.reset();
+    for (const { topic, partition, records } of lag) metrics.lag.set({ topic, partition }, records);
+  },
+  onPaused: (paused) => metrics.paused.set(Number(paused)),
+});
 const ingest = createIngest({
   store,
   source,
@@ -30,12 +44,13 @@ const ingest = createIngest({
   keys: await openKeys(paths.keys),
   workloads: await readWorkloads(config.workloadFiles),
   limits: { maxBytes: config.maxRecordBytes, maxDepth: config.maxRecordDepth },
-  metrics: ingestMetrics(registry),
+  metrics,
   clock: () => new Date(),
-  faultPoint: faultPoints(process.env['RATCHET_FAULT'], config.environment),
+  faultPoint,
 });
 const check = async () => {
-  if (!source.state().connected) throw new RatchetError('KAFKA_UNAVAILABLE', source.state().reason);
+  const { state, reason } = source.state();
+  if (state !== 'reading') throw new RatchetError(state === 'away' ? 'KAFKA_UNAVAILABLE' : 'STORE_UNAVAILABLE', reason);
 };
 const health = await startHealth({ ...config.metrics, registry, check });
 

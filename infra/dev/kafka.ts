@@ -23,6 +23,17 @@ export type KafkaOptions = WaitOptions & {
   /** Brokers to use in place of a new one; default: KAFKA_BROKERS, comma separated. */
   brokers?: string[];
   heapMb?: number;
+  /** Clients must come by TLS and sign in by SASL (plain or scram-sha-512) with this name. */
+  secure?: KafkaSecurity;
+};
+
+export type KafkaSecurity = {
+  /** PKCS #12 store with a private key and its certificate for 127.0.0.1; and that certificate alone, as PEM. */
+  keyStore: string;
+  keyStorePassword: string;
+  caFile: string;
+  username: string;
+  password: string;
 };
 
 /** Starts Kafka and waits until a client can connect. Topics are made by infra/setup.ts: the broker creates none by itself. */
@@ -33,7 +44,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaServer> {
   mkdirSync(options.dir, { recursive: true });
   const { brokerPort, controllerPort } = await keptPorts(join(options.dir, 'ports.json'));
   const configFile = join(options.dir, 'server.properties');
-  writeFileSync(configFile, serverProperties(join(options.dir, 'data'), brokerPort, controllerPort));
+  writeFileSync(configFile, serverProperties(join(options.dir, 'data'), brokerPort, controllerPort, options.secure));
   const java = javaCommand(options.heapMb ?? 512);
   if (!existsSync(join(options.dir, 'data', 'meta.properties'))) await format(java, configFile, options);
 
@@ -46,7 +57,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaServer> {
     graceMs: 15_000,
   });
   const brokers = [`127.0.0.1:${brokerPort}`];
-  await untilReady(broker, () => answers(brokers), { ...options, timeoutMs: 60_000 });
+  await untilReady(broker, () => answers(brokers, options.secure), { ...options, timeoutMs: 60_000 });
   return { name: 'kafka', brokers, process: broker, stop: broker.stop };
 }
 
@@ -68,14 +79,17 @@ async function keptPorts(file: string): Promise<{ brokerPort: number; controller
   return ports;
 }
 
-function serverProperties(dataDir: string, brokerPort: number, controllerPort: number): string {
+function serverProperties(dataDir: string, brokerPort: number, controllerPort: number, secure: KafkaSecurity | undefined): string {
+  const listener = secure ? 'SASL_SSL' : 'PLAINTEXT';
   return [
     'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.bootstrap.servers=127.0.0.1:${controllerPort}`,
-    `listeners=PLAINTEXT://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    `listeners=${listener}://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `advertised.listeners=${listener}://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `listener.security.protocol.map=${listener}:${listener},CONTROLLER:PLAINTEXT`,
+    `inter.broker.listener.name=${listener}`,
+    ...(secure ? securityProperties(secure) : []),
     'controller.listener.names=CONTROLLER',
     `log.dirs=${dataDir}`,
     'auto.create.topics.enable=false',
@@ -94,6 +108,17 @@ function serverProperties(dataDir: string, brokerPort: number, controllerPort: n
     'group.initial.rebalance.delay.ms=0',
     '',
   ].join('\n');
+}
+
+function securityProperties({ keyStore, keyStorePassword, caFile, username, password }: KafkaSecurity): string[] {
+  const modules = 'org.apache.kafka.common.security';
+  return [
+    'sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512',
+    'sasl.mechanism.inter.broker.protocol=PLAIN',
+    `listener.name.sasl_ssl.plain.sasl.jaas.config=${modules}.plain.PlainLoginModule required username="${username}" password="${password}" user_${username}="${password}";`,
+    `listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=${modules}.scram.ScramLoginModule required;`,
+    ...['ssl.keystore.type=PKCS12', `ssl.keystore.location=${keyStore}`, `ssl.keystore.password=${keyStorePassword}`, 'ssl.truststore.type=PEM', `ssl.truststore.location=${caFile}`],
+  ];
 }
 
 type JavaCommand = { command: string; args: string[]; env: Record<string, string | undefined> };
@@ -117,7 +142,7 @@ function javaCommand(heapMb: number): JavaCommand {
 async function format(java: JavaCommand, configFile: string, options: KafkaOptions): Promise<void> {
   // A UUID in Kafka's own spelling: 16 bytes in URL-safe base64, not beginning with a dash.
   const clusterId = `R${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}A`;
-  const args = [...java.args, 'kafka.tools.StorageTool', 'format', '--standalone', '--cluster-id', clusterId, '--config', configFile];
+  const args = [...java.args, 'kafka.tools.StorageTool', 'format', '--standalone', '--cluster-id', clusterId, '--config', configFile, ...scramUser(options.secure)];
   try {
     await promisify(execFile)(java.command, args, { env: { ...process.env, ...java.env }, cwd: options.dir, timeout: 60_000, signal: options.signal });
   } catch (error) {
@@ -126,8 +151,11 @@ async function format(java: JavaCommand, configFile: string, options: KafkaOptio
   }
 }
 
-async function answers(brokers: string[]): Promise<boolean> {
-  const kafka = new Kafka({ clientId: 'ratchet-dev', brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 }, connectionTimeout: 1_000 });
+const scramUser = (secure: KafkaSecurity | undefined): string[] => (secure ? ['--add-scram', `SCRAM-SHA-512=[name=${secure.username},password=${secure.password}]`] : []);
+
+async function answers(brokers: string[], secure: KafkaSecurity | undefined): Promise<boolean> {
+  const signIn = secure && { ssl: { ca: [readFileSync(secure.caFile, 'utf8')] }, sasl: { mechanism: 'plain' as const, username: secure.username, password: secure.password } };
+  const kafka = new Kafka({ ...signIn, clientId: 'ratchet-dev', brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 }, connectionTimeout: 1_000 });
   const admin = kafka.admin();
   try {
     await admin.connect();

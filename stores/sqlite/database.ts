@@ -9,20 +9,30 @@ import { RatchetError } from '../../core/errors.ts';
 const UNAVAILABLE = new Set([5, 6, 7, 8, 10, 11, 13, 14, 26]);
 const BUSY = 5;
 
+/**
+ * Keys are digests, so each new row touches a page anywhere in every index. A larger cache keeps the upper pages in memory;
+ * fewer checkpoints write a page once that many batches changed. The log is cut back to its usual size after a long reader.
+ */
+const FOR_MILLIONS_OF_ROWS = ['PRAGMA cache_size = -65536', 'PRAGMA wal_autocheckpoint = 16384', 'PRAGMA journal_size_limit = 134217728'];
+
 export interface DatabaseOptions {
   /** How long a write waits for another process's write. */
   busyTimeoutMs?: number;
+  /** Called in every transaction before it is committed; a test may end the process here. */
+  beforeCommit?: () => void;
 }
 
 /** SQLite is synchronous here: what runs inside `write` cannot be interleaved with anything else of this process. */
 export class Database {
   readonly path: string;
   readonly #connection: DatabaseSync;
+  readonly #beforeCommit: () => void;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(path: string, connection: DatabaseSync) {
+  constructor(path: string, connection: DatabaseSync, beforeCommit: () => void = () => undefined) {
     this.path = path;
     this.#connection = connection;
+    this.#beforeCommit = beforeCommit;
   }
 
   /** `Row` names the columns that the statement selects; SQLite has no types of its own to check it against. */
@@ -44,12 +54,18 @@ export class Database {
     this.#guard(() => this.#connection.exec(sql));
   }
 
+  /** A function for statements of this connection alone. */
+  define(name: string, work: (...values: string[]) => number): void {
+    this.#guard(() => this.#connection.function(name, { deterministic: true }, work as (...values: SQLInputValue[]) => SQLInputValue));
+  }
+
   /** Runs `work` in one transaction that holds the write lock from its start: all of it is kept, or nothing. */
   write<T>(work: () => T): T {
     return this.#guard(() => {
       this.#connection.exec('BEGIN IMMEDIATE');
       try {
         const result = work();
+        this.#beforeCommit();
         this.#connection.exec('COMMIT');
         return result;
       } catch (error) {
@@ -89,7 +105,8 @@ export async function openDatabase(path: string, options: DatabaseOptions = {}):
     const connection = new DatabaseSync(path, { timeout: options.busyTimeoutMs ?? 5_000, enableForeignKeyConstraints: true });
     await enableWal(connection);
     connection.exec('PRAGMA synchronous = FULL');
-    return new Database(path, connection);
+    for (const pragma of FOR_MILLIONS_OF_ROWS) connection.exec(pragma);
+    return new Database(path, connection, options.beforeCommit);
   } catch (error) {
     throw asRatchetError(error, path);
   }

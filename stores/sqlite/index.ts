@@ -2,6 +2,7 @@
 import type { MetadataStore } from '../ports.ts';
 import { caseQueries } from './cases.ts';
 import { channelQueries } from './channel.ts';
+import { deadLetterQueries } from './dead-letters.ts';
 import { openDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { documentQueries } from './documents.ts';
 import { gateQueries } from './gate.ts';
@@ -10,6 +11,7 @@ import { lineageQueries } from './lineage.ts';
 import { migrate } from './migrations.ts';
 import { readingQueries } from './reading.ts';
 import { runQueries } from './runs.ts';
+import { totalsQueries } from './totals.ts';
 
 /**
  * Opens the store, brings its schema up to date and leaves it ready for every method of the port.
@@ -31,6 +33,8 @@ export async function openMetadataStore(path: string, options: DatabaseOptions =
 export function metadataStore(database: Database): MetadataStore {
   return {
     ...intakeQueries(database),
+    ...deadLetterQueries(database),
+    ...totalsQueries(database),
     ...readingQueries(database),
     ...caseQueries(database),
     ...documentQueries(database),

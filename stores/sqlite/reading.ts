@@ -4,6 +4,7 @@ import { RatchetError } from '../../core/errors.ts';
 import type { FailureRow, MetadataStore, StoredInteraction } from '../ports.ts';
 import { unpackChecked } from './body.ts';
 import type { Database } from './database.ts';
+import { digestIs, identityKey } from './keys.ts';
 
 type Queries = Pick<
   MetadataStore,
@@ -30,7 +31,7 @@ interface StoredFailureRow {
 }
 
 const INTERACTION = `SELECT i.seq, i.digest, i.cluster_id, l.side, i.findings, i.body FROM interactions AS i
-  JOIN split_ledger AS l ON l.workload = i.workload AND l.cluster_id = i.cluster_id`;
+  JOIN split_ledger AS l ON ${digestIs('l.cluster_id', 'i.cluster_id')} AND l.workload = i.workload`;
 
 const FAILURE = `SELECT f.seq, f.id, f.time, f.body, i.source, i.id AS interactionId,
   EXISTS (SELECT 1 FROM corrections AS c WHERE c.ref_source = i.source AND c.ref_id = i.id) AS corrected
@@ -78,11 +79,11 @@ export function readingQueries(database: Database): Queries {
     },
 
     async interactions(wanted) {
-      return wanted.map((digest) => asInteraction(byDigest<InteractionRow>(`${INTERACTION} WHERE i.digest = ?`, 'interaction', digest)));
+      return wanted.map((digest) => asInteraction(byDigest<InteractionRow>(`${INTERACTION} WHERE ${digestIs('i.digest', '?1')}`, 'interaction', digest)));
     },
 
     async interactionByRef(ref: InteractionRef) {
-      const row = database.get<InteractionRow>(`${INTERACTION} WHERE i.source = ? AND i.id = ?`, ref.source, ref.id);
+      const row = database.get<InteractionRow>(`${INTERACTION} WHERE i.identity_key = ? AND i.source = ? AND i.id = ?`, identityKey(ref.source, ref.id), ref.source, ref.id);
       return row ? asInteraction(row) : null;
     },
 
@@ -111,7 +112,7 @@ export function readingQueries(database: Database): Queries {
     },
 
     async failure(id) {
-      const row = database.get<StoredFailureRow>(`${FAILURE} WHERE f.id = ?`, id);
+      const row = database.get<StoredFailureRow>(`${FAILURE} WHERE ${digestIs('f.id', '?1')}`, id);
       return row ? asFailure(row) : null;
     },
   };

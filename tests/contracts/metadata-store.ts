@@ -46,7 +46,7 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await later.interactions([item.digest])).toEqual([expected]);
         expect(await later.interactionByRef({ source: SOURCE, id: 'i-1' })).toEqual(expected);
         expect(await later.corrections([correction.digest])).toEqual([{ digest: correction.digest, correction: correction.correction }]);
-        expect(await later.deadLetters({ limit: 10 })).toEqual([{ id: 1, letter }]);
+        expect(await later.deadLetters({ limit: 10 })).toEqual([{ id: 1, letter, state: 'open', replays: 0, lastReplay: null }]);
         await expect(later.interactions([digestNo('nobody')])).rejects.toThrow(coded('NOT_FOUND'));
         expect(await later.interactionByRef({ source: SOURCE, id: 'nobody' })).toBeNull();
       });
@@ -88,6 +88,38 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await store.counts('tickets')).toMatchObject({ corrections: 1, parkedCorrections: 0 });
         expect(await store.linksTo(correction.digest)).toEqual([{ fromKind: 'interaction', from: item.digest, relation: 'corrected_by', toKind: 'correction', to: correction.digest }]);
         expect((await store.failures({ limit: 1 }))[0]?.corrected).toBe(true);
+      });
+
+      it('replays a dead letter: kept and settled in one step, or still dead with the reason of today', async () => {
+        const letters = [1, 2, 3, 4].map((n) => ({ ...letter, position: { ...letter.position, offset: String(n) }, reason: n === 4 ? 'RECORD_TOO_BIG' : 'RECORD_CONTRACT' }));
+        await store.storeBatch({ interactions: [newInteraction(9)], corrections: [], deadLetters: letters });
+        expect(await store.deadLetterTotals()).toEqual([{ reason: 'RECORD_CONTRACT', open: 3 }, { reason: 'RECORD_TOO_BIG', open: 1 }]);
+        expect((await store.deadLetters({ limit: 10, reason: 'RECORD_TOO_BIG' })).map((row) => row.id)).toEqual([4]);
+
+        expect(await store.replayDeadLetter(1, { interaction: newInteraction(1) }, 'dana', TIME)).toBe('stored');
+        expect(await store.replayDeadLetter(1, { interaction: newInteraction(1) }, 'dana', TIME)).toBe('settled');
+        expect(await store.replayDeadLetter(2, { interaction: newInteraction(1) }, 'dana', TIME)).toBe('duplicate');
+        expect(await store.replayDeadLetter(3, { interaction: { ...newInteraction(1), hmac: letter.hmac, position: letters[2]?.position ?? null } }, 'dana', TIME)).toBe('conflict');
+        expect(await store.replayDeadLetter(4, { deadLetter: { ...letter, reason: 'RECORD_TOO_DEEP', detail: 'byte 7' } }, 'dana', TIME)).toBe('dead_letter');
+        expect(await store.replayDeadLetter(99, { deadLetter: letter }, 'dana', TIME)).toBe('settled');
+
+        expect((await store.deadLetters({ limit: 10 })).map((row) => [row.id, row.letter.reason, row.replays])).toEqual([[3, 'IDENTITY_CONFLICT', 1], [4, 'RECORD_TOO_DEEP', 1]]);
+        expect((await store.deadLetters({ limit: 10, state: 'all' })).length).toBe(4);
+        expect(await store.deadLetter(1)).toMatchObject({ state: 'replayed', letter: { reason: 'RECORD_CONTRACT' }, lastReplay: { at: TIME, by: 'dana' } });
+        expect(await store.deadLetter(99)).toBeNull();
+        expect(await store.deadLetterTotals()).toEqual([{ reason: 'IDENTITY_CONFLICT', open: 1 }, { reason: 'RECORD_TOO_DEEP', open: 1 }]);
+        expect(await store.counts('tickets')).toMatchObject({ interactions: 2, deadLetters: 2 });
+      });
+
+      it('keeps its totals equal to what a count of the rows gives, whatever comes and comes again', async () => {
+        const refused = { ...schemaViolation, class: 'refusal' as const };
+        const batches = [
+          { ...nothing, interactions: [drawnInteraction(1, 1, '1'), drawnInteraction(2, 1, '2'), newInteraction(3, { findings: [schemaViolation, refused, { ...schemaViolation, detector: 'b@1' }] })] },
+          { ...nothing, corrections: [newCorrection(1, 3), newCorrection(2, 7), newCorrection(3, 7)] },
+          { ...nothing, interactions: [newInteraction(7, { findings: [refused] }), newInteraction(3), { ...newInteraction(3), hmac: 'other' }], corrections: [newCorrection(4, 8)] },
+        ];
+        for (const batch of [...batches, ...batches]) await store.storeBatch(batch);
+        expect(await store.counts('tickets')).toEqual({ interactions: 4, failing: 2, corrections: 4, parkedCorrections: 1, cases: 1, deadLetters: 1, byClass: { schema_violation: 1, refusal: 2 } });
       });
 
       it('counts by class and by the adapter that answered', async () => {

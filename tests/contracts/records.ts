@@ -1,7 +1,7 @@
 // Small records for the store suites: whole by contract, told apart by a number.
 import type { Correction, EvalCase, Finding, Interaction, Outcome, RunRecord, Verdict } from '../../core/contracts/index.ts';
 import { GatePolicy } from '../../core/contracts/index.ts';
-import { digestOfBytes, digestOfJson } from '../../core/digest.ts';
+import { canonicalJson, digestOfBytes, digestOfJson } from '../../core/digest.ts';
 import type { NewCorrection, NewInteraction } from '../../stores/ports.ts';
 
 export const TIME = '2026-01-02T03:04:05.000Z';
@@ -39,6 +39,7 @@ export function newInteraction(n: number, over: Partial<NewInteraction> = {}, fi
   return {
     digest: digestOfJson(interaction),
     interaction,
+    text: canonicalJson(interaction),
     hmac: `hmac ${n}`,
     findings: [],
     ledger: { clusterId: digestNo(`cluster ${n}`), side: 'train', clusterFunction: 'masked@1', keyId: 'k1' },

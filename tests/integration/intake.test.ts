@@ -1,102 +1,26 @@
 // Intake on a real Kafka: bad records, kills at the worst moment, replays, and brokers that go away.
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inflateRawSync } from 'node:zlib';
-import { Kafka, logLevel, type Producer } from 'kafkajs';
+import { CompressionTypes, Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { curate } from '../../core/curate/dataset.ts';
 import { DETECTOR_VERSIONS } from '../../core/detect/index.ts';
 import { canonicalJson } from '../../core/digest.ts';
-import { correctionEvent, interactionEvent } from '../../core/events.ts';
 import { REDACTOR_VERSION } from '../../core/redact/index.ts';
-import { startKafka, type KafkaServer } from '../../infra/dev/kafka.ts';
+import { startKafka } from '../../infra/dev/kafka.ts';
 import { repositoryRoot } from '../../infra/dev/paths.ts';
 import { freePorts } from '../../infra/dev/ports.ts';
-import { startProcess, untilReady, type RunningProcess } from '../../infra/dev/process.ts';
-import { ensureTopics } from '../../infra/setup.ts';
-import type { MetadataStore } from '../../stores/ports.ts';
-import { openMetadataStore } from '../../stores/sqlite/index.ts';
+import { registerCodecs } from '../../intake/compression.ts';
 import { readWorkload } from '../../stores/workloads.ts';
-import { SOURCE, TIME, interactionNo } from '../contracts/records.ts';
+import { IntakeWorld, WORKLOAD, correctionNo, eventNo, interactionsIn, sumOf, until, withStore, type Place } from '../support/intake.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'ratchet-intake-'));
-const workloadFile = join(dir, 'workload.yaml');
 const secrets = ['jane.roe@corp.example', '4111 1111 1111 1111', 'DE89 3704 0044 0532 0130 00'];
-let kafka: KafkaServer;
-let producer: Producer;
-
-/** A place of its own for one test: home, topics, consumer group. */
-interface Place {
-  home: string;
-  topics: { interactions: string; corrections: string };
-  env: Record<string, string>;
-}
-
-let places = 0;
-async function newPlace(like?: Place): Promise<Place> {
-  places += 1;
-  const home = join(dir, `home-${places}`);
-  const topics = like?.topics ?? { interactions: `interactions-${places}`, corrections: `corrections-${places}` };
-  mkdirSync(home);
-  if (like) copyFileSync(join(like.home, 'keys.json'), join(home, 'keys.json'));
-  else await ensureTopics({ brokers: kafka.brokers, topics }, 3);
-  const env = {
-    RATCHET_HOME: home,
-    RATCHET_WORKLOADS: workloadFile,
-    RATCHET_MAX_RECORD_BYTES: '20000',
-    KAFKA_BROKERS: kafka.brokers.join(','),
-    KAFKA_TOPIC_INTERACTIONS: topics.interactions,
-    KAFKA_TOPIC_CORRECTIONS: topics.corrections,
-    KAFKA_GROUP: `group-${places}`,
-  };
-  return { home, topics, env };
-}
-
-async function startIngest(place: Place, env: Record<string, string> = {}) {
-  const [port = 0] = await freePorts(1);
-  const worker = await startProcess({
-    ...{ name: 'ingest', command: process.execPath, args: [join(repositoryRoot, 'workers', 'ingest.ts')], logDir: place.home },
-    env: { ...place.env, METRICS_PORT: String(port), ...env },
-  });
-  running.add(worker);
-  void worker.exited.then(() => running.delete(worker));
-  const url = `http://127.0.0.1:${port}`;
-  const healthy = async () => (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) })).ok;
-  return { worker, url, healthy, ready: () => untilReady(worker, healthy, { timeoutMs: 30_000 }) };
-}
-const running = new Set<RunningProcess>();
-
-const eventNo = (n: number, text = `{"n":${n}}`) =>
-  interactionEvent({ ...interactionNo(n), messages: [{ role: 'user', parts: [{ text: `please count the apples in basket ${'abcdefghij'[n % 10]}${'klmnopqrst'[Math.floor(n / 10) % 10]}`, trusted: true }] }], answer: { text } });
-const correctionNo = (n: number) =>
-  correctionEvent({ source: '/people', id: `k-${n}`, time: TIME, workload: 'apples', interaction: { source: SOURCE, id: `i-${n}` }, answer: `{"n":${n},"right":true}`, author: 'dana', authority: 'person', tenant: 'acme' });
-
-const send = async (topic: string, values: (object | string | Buffer | null)[], partition?: number) => {
-  const messages = values.map((value) => ({ value: value === null || Buffer.isBuffer(value) || typeof value === 'string' ? value : JSON.stringify(value), ...(partition === undefined ? {} : { partition }) }));
-  await producer.send({ topic, messages });
-};
-
-async function until(what: string, condition: () => Promise<boolean>, timeoutMs = 40_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${timeoutMs / 1000} s`);
-    await sleep(100);
-  }
-}
-
-async function withStore<T>(place: Place, use: (store: MetadataStore) => Promise<T>): Promise<T> {
-  const store = await openMetadataStore(join(place.home, 'ratchet.db'));
-  try {
-    return await use(store);
-  } finally {
-    await store.close();
-  }
-}
-const interactionsIn = (place: Place) => withStore(place, async (store) => (await store.counts('apples')).interactions);
+const world = new IntakeWorld();
+const { running } = world;
 
 /** Every value of every table, bodies inflated, and the files as they lie on the disk. */
 function everythingIn(place: Place): string {
@@ -104,9 +28,9 @@ function everythingIn(place: Place): string {
   const tables = raw.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all().map((row) => String(row['name']));
   const texts = tables.flatMap((table) => raw.prepare(`SELECT * FROM "${table}"`).all().flatMap((row) => Object.entries(row).map(([column, value]) => (column === 'body' ? inflateRawSync(value as Uint8Array).toString() : String(value)))));
   raw.close();
-  const files = ['ratchet.db', 'ratchet.db-wal', 'ingest.log', 'traces.jsonl'].map((name) => {
+  const files = [join(place.home, 'ratchet.db'), join(place.home, 'ratchet.db-wal'), join(place.home, 'ingest.log'), join(place.home, 'traces.jsonl')].map((file) => {
     try {
-      return readFileSync(join(place.home, name)).toString('latin1');
+      return readFileSync(file).toString('latin1');
     } catch {
       return '';
     }
@@ -114,43 +38,35 @@ function everythingIn(place: Place): string {
   return [...texts, ...files].join('\n');
 }
 
-beforeAll(async () => {
-  writeFileSync(workloadFile, 'apiVersion: ratchet.dev/v1\nname: apples\nchannel: apples/production\nbaseModel: base\ncollection: { evalShare: 0.3 }\n');
-  kafka = await startKafka({ dir: join(dir, 'kafka') });
-  producer = new Kafka({ brokers: kafka.brokers, logLevel: logLevel.NOTHING, retry: { retries: 20 } }).producer({ allowAutoTopicCreation: false });
-  await producer.connect();
-}, 90_000);
+beforeAll(() => world.start(), 90_000);
+afterAll(() => world.stop(), 60_000);
 
-afterAll(async () => {
-  await producer?.disconnect();
-  await Promise.all([...running].map((worker) => worker.stop()));
-  await kafka?.stop();
-  rmSync(dir, { recursive: true, force: true });
-}, 60_000);
-
-// The default workload of the records is another: these belong to `apples`.
-const apples = (event: ReturnType<typeof eventNo>) => ({ ...event, data: { ...event.data, 'ratchet.workload': 'apples', 'ratchet.channel': 'apples/production' } });
+/** `ratchet dlq … --json`, as a person would run it. */
+function dlq(place: Place, ...args: string[]): { code: number | null; json: unknown } {
+  const run = spawnSync(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(repositoryRoot, 'cli', 'main.ts'), '--json', 'dlq', ...args], { env: { ...process.env, ...place.env }, encoding: 'utf8' });
+  return { code: run.status, json: run.stdout === '' ? null : JSON.parse(run.stdout) };
+}
 
 describe('intake on Kafka', () => {
   it('sets bad records aside with their place, and the partition goes on; secrets appear nowhere', async () => {
-    const place = await newPlace();
-    const ingest = await startIngest(place);
+    const place = await world.newPlace();
+    const ingest = await world.startIngest(place);
     await ingest.ready();
     const secret = secrets.join(' and ');
-    await send(
+    await world.send(
       place.topics.interactions,
       [
-        apples(eventNo(1)),
+        eventNo(1),
         `no JSON: ${secret}`,
-        { ...apples(eventNo(2)), time: secret },
-        { ...apples(eventNo(3)), padding: secret.repeat(500) },
+        { ...eventNo(2), time: secret },
+        { ...eventNo(3), padding: secret.repeat(500) },
         `${'{"a":'.repeat(100)}"${secret}"${'}'.repeat(100)}`,
-        { ...apples(eventNo(1)), extension: secret },
+        { ...eventNo(1), extension: secret },
         null,
-        { ...apples(eventNo(4)), type: 'dev.ratchet.interaction.v9' },
-        apples(eventNo(5, `the customer ${secret} said so`)),
+        { ...eventNo(4), type: 'dev.ratchet.interaction.v9' },
+        eventNo(5, `the customer ${secret} said so`),
       ],
-      1,
+      { partition: 1 },
     );
     await until('the last record of the partition', async () => (await interactionsIn(place)) === 2);
     const letters = await withStore(place, (store) => store.deadLetters({ limit: 20 }));
@@ -175,20 +91,20 @@ describe('intake on Kafka', () => {
   });
 
   it('loses and doubles nothing when it is killed between store and commit, and a replay from zero gives the same dataset', async () => {
-    const place = await newPlace();
+    const place = await world.newPlace();
     const total = 60;
-    await send(place.topics.corrections, [0, 1, 2, 3, 4].map(correctionNo));
-    await send(place.topics.interactions, Array.from({ length: total }, (_, n) => apples(eventNo(n, n % 3 === 0 ? 'no JSON' : undefined))));
+    await world.send(place.topics.corrections, [0, 1, 2, 3, 4].map(correctionNo));
+    await world.send(place.topics.interactions, Array.from({ length: total }, (_, n) => eventNo(n)));
 
-    const killed = await startIngest(place, { RATCHET_FAULT: 'after_store' });
+    const killed = await world.startIngest(place, { RATCHET_FAULT: 'after_store' });
     expect(await killed.worker.exited).toMatchObject({ signal: 'SIGKILL' });
     const first = await withStore(place, (store) => store.counts('apples'));
     expect(first.interactions + first.corrections).toBeGreaterThan(0);
     expect(first.interactions + first.corrections).toBeLessThan(total + 5);
 
-    const again = await startIngest(place);
+    const again = await world.startIngest(place);
     await again.ready();
-    await send(place.topics.corrections, [9, 12, 15, 18, 21].map(correctionNo));
+    await world.send(place.topics.corrections, [9, 12, 15, 18, 21].map(correctionNo));
     const whole = async (where: Place) => withStore(where, async (store) => {
       const counts = await store.counts('apples');
       return counts.interactions === total && counts.corrections === 10;
@@ -201,8 +117,8 @@ describe('intake on Kafka', () => {
     expect(await again.worker.exited).toMatchObject({ code: 0 });
     expect(await withStore(place, (store) => store.counts('apples'))).toMatchObject({ interactions: total, corrections: 10, parkedCorrections: 0, deadLetters: 0, failing: 20 });
 
-    const replayed = await newPlace(place);
-    const second = await startIngest(replayed);
+    const replayed = await world.newPlace(place);
+    const second = await world.startIngest(replayed);
     await second.ready();
     await until('the replay', () => whole(replayed));
     await second.worker.stop();
@@ -211,19 +127,66 @@ describe('intake on Kafka', () => {
     expect(a.examples).toBeGreaterThan(0);
   });
 
+  it('replays dead letters from Kafka once their cause is gone, and says so when the record is gone', async () => {
+    const place = await world.newPlace();
+    const pears = { ...eventNo(1), data: { ...eventNo(1).data, 'ratchet.workload': 'pears', 'ratchet.channel': 'pears/production' } };
+    const long = eventNo(2, 'x'.repeat(30_000));
+    const ingest = await world.startIngest(place);
+    await world.send(place.topics.interactions, [pears, `no JSON ${secrets[0]}`, long], { partition: 0 });
+    await world.send(place.topics.interactions, [eventNo(4)], { partition: 2, compression: CompressionTypes.GZIP });
+    await world.send(place.topics.interactions, [{ ...eventNo(4), extension: 'other' }, eventNo(5)], { partition: 1 });
+    await until('the records', async () => (await interactionsIn(place)) === 2 && (await withStore(place, (store) => store.deadLetters({ limit: 9 }))).length === 4);
+
+    const none = dlq(place, 'replay', '--all');
+    expect(none).toMatchObject({ code: 1, json: { outcomes: { dead_letter: 3, conflict: 1 }, stayOpen: 4 } });
+    const { letters, totals } = dlq(place, 'ls').json as { letters: { id: number; letter: { reason: string } }[]; totals: unknown };
+    expect(totals).toEqual([{ reason: 'IDENTITY_CONFLICT', open: 1 }, { reason: 'RECORD_CONTRACT', open: 1 }, { reason: 'RECORD_NOT_JSON', open: 1 }, { reason: 'RECORD_TOO_BIG', open: 1 }]);
+
+    // The installation learns of the workload and raises its limit.
+    const pearsFile = join(world.dir, 'pears.yaml');
+    writeFileSync(pearsFile, WORKLOAD.replaceAll('apples', 'pears'));
+    const now = { ...place, env: { ...place.env, RATCHET_WORKLOADS: `${world.workloadFile},${pearsFile}`, RATCHET_MAX_RECORD_BYTES: '100000', RATCHET_ACTOR: 'dana' } };
+    const idOf = (reason: string) => String(letters.find(({ letter }) => letter.reason === reason)?.id);
+    expect(dlq(now, 'replay', '--reason', 'RECORD_TOO_BIG')).toMatchObject({ code: 0, json: { outcomes: { stored: 1 } } });
+    expect(dlq(now, 'replay', idOf('RECORD_CONTRACT'))).toMatchObject({ code: 0, json: { outcomes: { stored: 1 } } });
+    expect(dlq(now, 'replay', idOf('RECORD_CONTRACT'))).toMatchObject({ code: 0, json: { outcomes: { settled: 1 } } });
+    expect(dlq(now, 'show', idOf('RECORD_CONTRACT'))).toMatchObject({ code: 0, json: { state: 'replayed', replays: 2, lastReplay: { by: 'dana' } } });
+    expect(await withStore(place, async (store) => [(await store.counts('apples')).interactions, (await store.counts('pears')).interactions])).toEqual([3, 1]);
+
+    const admin = new Kafka({ brokers: world.kafka.brokers, logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    await admin.deleteTopicRecords({ topic: place.topics.interactions, partitions: [{ partition: 0, offset: '-1' }] });
+    await admin.disconnect();
+    expect(dlq(now, 'replay', '--all')).toMatchObject({ code: 1, json: { outcomes: { expired: 1, conflict: 1 }, stayOpen: 2 } });
+    expect(dlq(now, 'replay', '999')).toMatchObject({ code: 4 });
+    expect(dlq(now, 'replay')).toMatchObject({ code: 2 });
+    await ingest.worker.stop();
+    expect(everythingIn(place)).not.toContain(secrets[0]);
+  });
+
+  it('reads batches that a producer compressed with zstd', async () => {
+    const place = await world.newPlace();
+    registerCodecs();
+    await world.send(place.topics.interactions, Array.from({ length: 50 }, (_, n) => eventNo(n)), { compression: CompressionTypes.ZSTD });
+    const ingest = await world.startIngest(place);
+    await until('the records', async () => (await interactionsIn(place)) === 50);
+    await until('no lag', async () => sumOf(await ingest.metrics(), 'ratchet_ingest_lag_records') === 0);
+    await ingest.worker.stop();
+  });
+
   it('goes on when Kafka is killed and comes back', async () => {
-    if (kafka.process === undefined) throw new Error('this test kills its own Kafka: run it without KAFKA_BROKERS');
-    const place = await newPlace();
-    const ingest = await startIngest(place);
+    if (world.kafka.process === undefined) throw new Error('this test kills its own Kafka: run it without KAFKA_BROKERS');
+    const place = await world.newPlace();
+    const ingest = await world.startIngest(place);
     await ingest.ready();
-    await send(place.topics.interactions, [apples(eventNo(1))]);
+    await world.send(place.topics.interactions, [eventNo(1)]);
     await until('the first record', async () => (await interactionsIn(place)) === 1);
 
-    process.kill(kafka.process.pid, 'SIGKILL');
-    await kafka.process.exited;
+    process.kill(world.kafka.process.pid, 'SIGKILL');
+    await world.kafka.process.exited;
     await until('unhealthy', async () => !(await ingest.healthy()), 60_000);
-    kafka = await startKafka({ dir: join(dir, 'kafka') });
-    await send(place.topics.interactions, [apples(eventNo(2))]);
+    world.kafka = await startKafka({ dir: join(world.dir, 'kafka') });
+    await world.send(place.topics.interactions, [eventNo(2)]);
     await until('the record after the restart', async () => (await interactionsIn(place)) === 2, 60_000);
     await until('healthy', ingest.healthy);
     expect(running.has(ingest.worker)).toBe(true);
@@ -233,8 +196,8 @@ describe('intake on Kafka', () => {
 
   it('waits with a clear message when Kafka is not there, and can be ended', async () => {
     const [nobody = 0] = await freePorts(1);
-    const place = await newPlace();
-    const ingest = await startIngest(place, { KAFKA_BROKERS: `127.0.0.1:${nobody}` });
+    const place = await world.newPlace();
+    const ingest = await world.startIngest(place, { KAFKA_BROKERS: `127.0.0.1:${nobody}` });
     const log = () => readFileSync(ingest.worker.logFile, 'utf8');
     await until('the message', async () => log().includes('Kafka is away, trying again'), 30_000);
     const answer = await fetch(`${ingest.url}/healthz`);
@@ -249,7 +212,7 @@ describe('intake on Kafka', () => {
 
 /** What a night would train on, from this store alone. */
 async function datasetOf(place: Place) {
-  const { workload, digest } = await readWorkload(workloadFile);
+  const { workload, digest } = await readWorkload(world.workloadFile);
   return withStore(place, async (store) => {
     const manifest = await store.digestsUpTo('apples', await store.watermark('apples'));
     const ledger = await store.ledger('apples');

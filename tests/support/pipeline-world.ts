@@ -98,6 +98,7 @@ function failing(workload: string, channel: string, n: number, evalSide: boolean
   const record: NewInteraction = {
     digest,
     interaction,
+    text: canonicalJson(interaction),
     hmac: digest,
     findings: [{ class: 'malformed_json', confidence: 1, evidence: [], detector: 'json@1' }],
     ledger: { clusterId, side: evalSide ? 'eval' : 'train', clusterFunction: 'test@1', keyId: 'test' },

@@ -1,6 +1,6 @@
 // Workers answer /healthz and /metrics, and fault points stay shut unless a test opens them.
 import { Counter, Registry } from 'prom-client';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RatchetError } from '../../core/errors.ts';
 import { faultPoints } from '../../workers/faults.ts';
 import { startHealth, type Health } from '../../workers/health.ts';
@@ -45,6 +45,19 @@ describe('fault points', () => {
     faultPoints(undefined, 'production')('after_store');
     faultPoints('', 'production')('after_store');
     faultPoints('elsewhere', 'development')('after_store');
+  });
+  it('end the process at the named point, at the time that is named', () => {
+    const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+    try {
+      const point = faultPoints('after_store:2', 'development');
+      point('after_store');
+      point('before_store');
+      expect(kill).not.toHaveBeenCalled();
+      point('after_store');
+      expect(kill).toHaveBeenCalledExactlyOnceWith(process.pid, 'SIGKILL');
+    } finally {
+      kill.mockRestore();
+    }
   });
   it('are refused in production', () => {
     expect(() => faultPoints('after_store', 'production')).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error);

@@ -8,15 +8,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Workload } from '../../core/contracts/index.ts';
 import { clusterIdOf, sideOf } from '../../core/curate/cluster.ts';
 import { canonicalJson, digestOfJson } from '../../core/digest.ts';
-import type { RatchetError } from '../../core/errors.ts';
+import { RatchetError } from '../../core/errors.ts';
 import { correctionEvent, interactionEvent, type InteractionFields } from '../../core/events.ts';
 import { createIngest } from '../../intake/ingest.ts';
 import { createJudge } from '../../intake/judge.ts';
 import { ingestMetrics } from '../../intake/metrics.ts';
 import { parseRecord } from '../../intake/parse.ts';
+import type { RawRecord } from '../../intake/raw-records.ts';
+import { isSettled, replayLetters, type ReplayedLetter } from '../../intake/replay.ts';
+import { hmacOf } from '../../intake/sort.ts';
 import type { InteractionSource, SourceBatch } from '../../intake/source.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
-import type { MetadataStore } from '../../stores/ports.ts';
+import type { DeadLetterRow, MetadataStore, RecordPosition, Rejudged } from '../../stores/ports.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
 import { TIME, interactionNo } from '../contracts/records.ts';
 
@@ -143,6 +146,42 @@ describe('judging', () => {
   });
 });
 
+describe('replaying dead letters', () => {
+  const position = (n: number) => ({ topic: 't', partition: 0, offset: String(n) });
+  const bytes = encode(eventNo(1));
+  const row = (id: number, over: Partial<DeadLetterRow['letter']> = {}): DeadLetterRow => ({
+    ...{ id, state: 'open', replays: 0, lastReplay: null },
+    letter: { position: position(id), reason: 'RECORD_CONTRACT', detail: '/data/ratchet.workload', hmac: hmacOf(keys, bytes), at: TIME, ...over },
+  });
+
+  it('keeps what can be kept, and names each other letter with what became of its record', async () => {
+    const raw: Record<string, RawRecord> = { 1: { bytes }, 2: { bytes: encode('SECRET') }, 3: { missing: 'expired' }, 4: { bytes: encode('no JSON SECRET') } };
+    const kept: [number, Rejudged, string][] = [];
+    const asked: RecordPosition[] = [];
+    const outcomes: ReplayedLetter[] = [];
+    const log = () => undefined;
+    await replayLetters(
+      {
+        ...{ keys, workloads: new Map([['tickets', workload()]]), limits, logger: { warn: log }, clock: () => new Date(TIME), by: 'dana' },
+        store: { replayDeadLetter: async (id, rejudged, by) => (kept.push([id, rejudged, by]), 'deadLetter' in rejudged ? 'dead_letter' : 'stored') },
+        read: async (positions, handle) => {
+          asked.push(...positions);
+          for (const each of positions) await handle(each, raw[each.offset] ?? { missing: 'no_topic' });
+        },
+      },
+      [row(1), row(2), row(3), row(4, { hmac: hmacOf(keys, encode('no JSON SECRET')) }), row(5), row(6, { position: { topic: '', partition: -1, offset: '' } }), row(7, { position: position(1), hmac: 'of a former topic' })],
+      (letter) => outcomes.push(letter),
+    );
+    expect(Object.fromEntries(outcomes.map(({ id, outcome }) => [id, outcome]))).toEqual({ 1: 'stored', 2: 'changed', 3: 'expired', 4: 'dead_letter', 5: 'no_topic', 6: 'elsewhere', 7: 'changed' });
+    expect(outcomes.find(({ id }) => id === 4)).toMatchObject({ reason: 'RECORD_NOT_JSON' });
+    expect(kept.map(([id, , by]) => [id, by])).toEqual([[1, 'dana'], [4, 'dana']]);
+    // Two letters of one place are read once.
+    expect(asked.length).toBe(5);
+    expect(outcomes.filter(({ outcome }) => isSettled(outcome)).map(({ id }) => id)).toEqual([1]);
+    expect(JSON.stringify(outcomes)).not.toContain('SECRET');
+  });
+});
+
 describe('a batch', () => {
   let dir: string;
   let store: MetadataStore;
@@ -150,21 +189,22 @@ describe('a batch', () => {
   const registry = new Registry();
   const metrics = ingestMetrics(registry);
 
+  const ingest = (...batches: unknown[][]) => ingestInto(store, ...batches);
   /** Gives the batches to ingest as a broker would, once each. */
-  const ingest = async (...batches: unknown[][]) => {
+  const ingestInto = async (into: Pick<MetadataStore, 'storeBatch'>, ...batches: unknown[][]) => {
     const source: InteractionSource = {
       async run(handle) {
         let offset = 0;
         for (const values of batches) {
-          const batch: SourceBatch = { topic: 't', partition: 3, behind: 0, records: values.map((value) => ({ position: { topic: 't', partition: 3, offset: String(offset++) }, bytes: value === null ? null : encode(value) })) };
+          const batch: SourceBatch = { topic: 't', partition: 3, records: values.map((value) => ({ position: { topic: 't', partition: 3, offset: String(offset++) }, bytes: value === null ? null : encode(value) })) };
           await handle(batch);
         }
       },
-      state: () => ({ connected: true, reason: '' }),
+      state: () => ({ state: 'reading', reason: '' }),
       close: async () => undefined,
     };
     const log = (...line: unknown[]) => void warnings.push(line);
-    await createIngest({ store, source, keys, workloads: new Map([['tickets', workload()]]), limits, logger: { info: log, warn: log }, metrics, clock: () => new Date(TIME) }).run();
+    await createIngest({ store: into, source, keys, workloads: new Map([['tickets', workload()]]), limits, logger: { info: log, warn: log }, metrics, clock: () => new Date(TIME) }).run();
   };
 
   beforeEach(async () => {
@@ -200,6 +240,46 @@ describe('a batch', () => {
     expect(text).toContain('ratchet_ingest_records_total{topic="t",result="stored"} 2');
     expect(text).toContain('ratchet_ingest_dead_letters_total{reason="IDENTITY_CONFLICT"} 1');
     expect(text).toContain('ratchet_ingest_failures_total{workload="tickets",class="malformed_json"} 1');
+  });
+
+  it('draws the same cases whatever was answered, and keeps passing answers for replay', async () => {
+    const asked = (n: number) => ({ messages: [{ role: 'user' as const, parts: [{ text: `tell me about ${'abcdefghij'[n % 10]}${'klmnop'[n % 6]} apples`, trusted: true }] }] });
+    const drawn = async (answer: string) => {
+      const other = await openMetadataStore(join(dir, `${answer.length}.db`));
+      await ingestInto(other, Array.from({ length: 60 }, (_, n) => eventNo(n, { ...asked(n), answer: { text: answer } })));
+      const { failing } = await other.counts('tickets');
+      const cases = (await other.cases('tickets')).map(({ drawOrder, case: { clusterId }, label }) => ({ drawOrder, clusterId, label }));
+      const { interactions } = await other.digestsUpTo('tickets', await other.watermark('tickets'));
+      const passing = (await other.interactions(interactions)).filter(({ findings }) => findings.length === 0).length;
+      await other.close();
+      return { failing, cases, passing };
+    };
+    const [good, bad] = [await drawn('{"a":1}'), await drawn('no')];
+    expect([good.failing, good.passing, bad.failing, bad.passing]).toEqual([0, 60, 60, 0]);
+    expect(good.cases.length).toBeGreaterThan(3);
+    expect(bad.cases).toEqual(good.cases);
+  });
+
+  it('finds the one record that the store cannot take, and sets only that aside', async () => {
+    const refusing: Pick<MetadataStore, 'storeBatch'> = {
+      storeBatch: async (batch) => {
+        if (batch.interactions.some(({ interaction }) => interaction.id === 'i-2')) throw new Error('SECRET');
+        return store.storeBatch(batch);
+      },
+    };
+    await ingestInto(refusing, [eventNo(1), eventNo(2), eventNo(3)]);
+    expect(await store.counts('tickets')).toMatchObject({ interactions: 2, deadLetters: 1 });
+    expect((await store.deadLetters({ limit: 2 })).map(({ letter }) => [letter.position.offset, letter.reason, letter.detail])).toEqual([['1', 'INTERNAL', 'Error']]);
+    expect(JSON.stringify(warnings)).not.toContain('SECRET');
+  });
+
+  it.each([
+    ['cannot work now', new RatchetError('STORE_UNAVAILABLE', 'full')],
+    ['takes none of them', new Error('no such table')],
+  ])('leaves a batch to the source when the store %s', async (_, error) => {
+    const broken: Pick<MetadataStore, 'storeBatch'> = { storeBatch: () => Promise.reject(error) };
+    await expect(ingestInto(broken, [eventNo(1), 'no JSON'])).rejects.toBe(error);
+    expect(await store.counts('tickets')).toMatchObject({ interactions: 0, deadLetters: 0 });
   });
 
   it('takes a correction before its interaction', async () => {

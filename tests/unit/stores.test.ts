@@ -4,15 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { digestOfJson } from '../../core/digest.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
 import { openKeys, seedKeys, tenantKey } from '../../stores/keys.ts';
+import { pack } from '../../stores/sqlite/body.ts';
 import { openDatabase } from '../../stores/sqlite/database.ts';
 import { metadataStore, openMetadataStore } from '../../stores/sqlite/index.ts';
-import { migrate } from '../../stores/sqlite/migrations.ts';
+import { digestIs } from '../../stores/sqlite/keys.ts';
+import { STEPS, migrate } from '../../stores/sqlite/migrations.ts';
 import { blobStoreContract } from '../contracts/blob-store.ts';
 import { metadataStoreContract } from '../contracts/metadata-store.ts';
-import { TIME, digestNo, newInteraction } from '../contracts/records.ts';
+import { SOURCE, TIME, digestNo, newCorrection, newInteraction, schemaViolation } from '../contracts/records.ts';
 
 const coded = (code: ErrorCode) => expect.objectContaining({ code }) as Error;
 const makeDir = () => mkdtemp(join(tmpdir(), 'ratchet-stores-'));
@@ -101,6 +104,82 @@ describe('stores on disk', () => {
     raw.exec("INSERT INTO schema_migrations VALUES (999, '')");
     raw.close();
     await expect(openMetadataStore(file)).rejects.toThrow(coded('CONFIG_INVALID'));
+  });
+
+  it('starts while another process holds the write lock, once its schema is there', async () => {
+    await (await openMetadataStore(file)).close();
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const store = await openMetadataStore(file, { busyTimeoutMs: 50 });
+    expect(await store.watermark('tickets')).toBe(0);
+    other.exec('ROLLBACK');
+    other.close();
+    await store.close();
+  });
+
+  it('brings a file of the first schema up to date: its rows are found as before, and counted', async () => {
+    const database = await openDatabase(file);
+    migrate(database, STEPS.slice(0, 3));
+    const items = [newInteraction(1, { findings: [schemaViolation] }), newInteraction(2), newInteraction(3, { findings: [schemaViolation] }, { adapterDigest: digestNo('a'), generation: 1 })];
+    database.write(() => {
+      for (const [index, { digest, interaction, hmac, findings, ledger }] of items.entries()) {
+        const { source, id, workload, adapterDigest, generation } = interaction;
+        const values = [index + 1, digest, source, id, hmac, workload, adapterDigest, generation, ledger.clusterId, JSON.stringify(findings), pack(interaction), null, null, null];
+        database.run('INSERT INTO interactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...values);
+        database.run('INSERT INTO split_ledger VALUES (?, ?, ?, ?, ?)', workload, ledger.clusterId, 'eval', 'masked@1', 'k1');
+        for (const finding of findings) {
+          const failure = { schemaVersion: 1, interactionDigest: digest, workload, adapterDigest, finding };
+          database.run('INSERT INTO failures (id, interaction_seq, workload, class, time, body) VALUES (?, ?, ?, ?, ?, ?)', digestOfJson(failure), index + 1, workload, finding.class, TIME, pack(failure));
+          database.run("INSERT INTO lineage VALUES (?, 'showed', ?, 'interaction', 'failure')", digest, digestOfJson(failure));
+        }
+      }
+      const cases = [digestNo('case'), 'tickets', digestNo('cluster 2'), 'order', 0, pack({})];
+      database.run('INSERT INTO cases (case_digest, workload, cluster_id, draw_order, label, body) VALUES (?, ?, ?, ?, ?, ?)', ...cases);
+      for (const [n, of] of [[1, 1], [2, 9]] as const) {
+        const { digest, correction, hmac } = newCorrection(n, of);
+        const values = [3 + n, digest, correction.source, correction.id, hmac, 'tickets', SOURCE, `i-${of}`, pack(correction), null, null, null];
+        database.run('INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...values);
+      }
+      database.run("INSERT INTO dead_letters (topic, partition, \"offset\", reason, detail, hmac, at) VALUES ('t', 0, '1', 'RECORD_NOT_JSON', '', 'h', ?)", TIME);
+      database.run('UPDATE sequence SET last = 5');
+    });
+    database.close();
+
+    const store = await openMetadataStore(file);
+    expect(await store.counts('tickets')).toEqual({ interactions: 3, failing: 2, corrections: 2, parkedCorrections: 1, cases: 1, deadLetters: 1, byClass: { schema_violation: 2 } });
+    expect(await store.countsByAdapter('tickets')).toMatchObject([{ adapterDigest: null, interactions: 2 }, { adapterDigest: digestNo('a'), interactions: 1, byClass: { schema_violation: 1 } }]);
+    expect((await store.deadLetters({ limit: 1 }))[0]).toMatchObject({ state: 'open', replays: 0, lastReplay: null });
+    expect((await store.interactions(items.map(({ digest }) => digest))).map(({ seq, side }) => [seq, side])).toEqual([[1, 'eval'], [2, 'eval'], [3, 'eval']]);
+    const [failure] = await store.failures({ limit: 5 });
+    expect(failure && (await store.linksTo(failure.id))).toEqual([{ fromKind: 'interaction', from: items[2]?.digest, relation: 'showed', toKind: 'failure', to: failure?.id }]);
+    expect((await store.linksFrom(items[0]?.digest ?? '')).map(({ relation }) => relation)).toEqual(['showed']);
+    expect(await store.storeBatch({ interactions: items, corrections: [newCorrection(2, 9)], deadLetters: [] })).toEqual({ stored: 0, duplicates: 4, conflicts: 0, deadLetters: 0 });
+    expect(await store.storeBatch({ interactions: [newInteraction(9)], corrections: [], deadLetters: [] })).toMatchObject({ stored: 1 });
+    expect(await store.counts('tickets')).toMatchObject({ interactions: 4, parkedCorrections: 0 });
+    await store.close();
+  });
+
+  it('finds ids by any start of them, however short or long', async () => {
+    const store = await filled();
+    const { digest } = newInteraction(1);
+    for (const length of [1, 6, 7, 8, 12, 18, 19, 20, 40, 71]) {
+      const found = await store.findIds(digest.slice(0, length), 50);
+      expect(found.filter(({ kind }) => kind === 'interaction'), `${length} characters`).toEqual([{ kind: 'interaction', id: digest }]);
+    }
+    const other = digest.endsWith('0') ? '1' : '0';
+    expect(await store.findIds(`${digest.slice(0, -1)}${other}`, 50)).toEqual([]);
+    await store.close();
+  });
+
+  it('asks for rows by narrow indexes, not by reading all of them', async () => {
+    await (await filled()).close();
+    const raw = new DatabaseSync(file);
+    const plan = (sql: string) => raw.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map((row) => String(row['detail'])).join('; ');
+    expect(plan(`SELECT seq FROM interactions WHERE ${digestIs('digest', "'sha256:0'")}`)).toContain('interactions_by_digest');
+    expect(plan("SELECT seq FROM interactions WHERE identity_key = 1 AND source = '' AND id = ''")).toContain('interactions_by_identity');
+    expect(plan(`SELECT i.seq FROM interactions AS i JOIN split_ledger AS l ON ${digestIs('l.cluster_id', 'i.cluster_id')} AND l.workload = i.workload WHERE i.seq = 1`)).toContain('split_ledger_by_cluster');
+    expect(plan("SELECT id FROM dead_letters WHERE state = 'open' AND reason = 'x' AND id > 0 ORDER BY id")).toContain('dead_letters_open_by_reason');
+    raw.close();
   });
 
   it('a damaged row is not believed', async () => {
