@@ -92,6 +92,6 @@ function compile(schema: object): CompiledSchema {
 function isRemote(error: unknown, schema: AnySchemaObject): boolean {
   if (!(error instanceof Error) || !('missingSchema' in error)) return false;
   const missing = String(error.missingSchema).replace(/#$/, '');
-  const own = schema.$id ?? (schema['id'] as unknown);
+  const own: unknown = schema.$id ?? schema['id'];
   return missing !== '' && missing !== LOCAL_NAME && missing !== own;
 }

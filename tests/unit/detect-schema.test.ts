@@ -1,4 +1,4 @@
-// Schema and tool-call verdicts: pointer and keyword of each violation, and schemas that are never the model's fault.
+// Schema verdicts: pointer and keyword of each violation, and schemas that are never the model's fault.
 import { describe, expect, it, test } from 'vitest';
 import { DetectorSettings } from '../../core/contracts/index.ts';
 import { detect } from '../../core/detect/index.ts';
@@ -191,46 +191,5 @@ describe('customers cannot stall the process', () => {
   it('by many schemas', () => {
     for (let i = 0; i < 600; i += 1) compiledSchema({ $id: 'https://acme.example/same', const: i });
     expect(found(inputOf('1', { outputSchema: { const: 2 } }))).toEqual(['schema_violation const']);
-  });
-});
-
-describe('tool_call_invalid', () => {
-  const tools = [
-    { name: 'find', parameters: { type: 'object', required: ['id'], additionalProperties: false, properties: { id: { type: 'string' } } } },
-    { name: 'now' },
-  ];
-  const call = (name: string, text: string) => inputOf('', { tools, answer: { text: '', toolCalls: [{ name, arguments: text }] } });
-
-  test.each([
-    ['find', '{"id":"x"}', []],
-    ['now', '', []],
-    ['now', '{}', []],
-    ['fnd', '{"id":"x"}', ['tool_call_invalid unknown_tool']],
-    ['find', '{"id":', ['tool_call_invalid arguments_not_json']],
-    ['find', "{'id': 'x'}", ['tool_call_invalid arguments_not_json']],
-    ['find', '["x"]', ['tool_call_invalid arguments_not_object']],
-    ['find', '{"id":1}', ['tool_call_invalid type']],
-    ['find', '', ['tool_call_invalid required']],
-  ])('%s(%s)', (name, text, expected) => {
-    for (const expect_ of ['json', 'text', 'tool_calls'] as const) expect(found(call(name, text), { expect: expect_ })).toEqual(expected);
-  });
-
-  it('points at the call and into its arguments', () => {
-    const [finding] = detect({ ...call('find', '{"id":1,"x":2}') }, settings);
-    expect(finding?.evidence.map((item) => item.pointer)).toEqual(['/toolCalls/0/arguments/x', '/toolCalls/0/arguments/id']);
-  });
-
-  it('is truncated where the token limit cut the last call', () => {
-    expect(found({ ...call('find', '{"id":'), finishReason: 'length' })).toEqual(['truncated finish_reason_length']);
-  });
-
-  it('is undetermined where the record names no tools, and not the model\'s fault where parameters do not compile', () => {
-    expect(found({ ...call('find', '{}'), tools: undefined })).toEqual(['undetermined tools_not_recorded']);
-    expect(found({ ...call('find', '{}'), tools: [{ name: 'find', parameters: { type: 'nonsense' } }] })).toEqual(['schema_invalid does_not_compile']);
-  });
-
-  it('is there when a call was wanted and none came', () => {
-    expect(found('I will look it up.', { expect: 'tool_calls' })).toEqual(['tool_call_invalid no_call']);
-    expect(found("Sorry, I can't do that.", { expect: 'tool_calls' })).toEqual(['refusal refuses']);
   });
 });
