@@ -35,7 +35,7 @@ const kinds = {
 } as const;
 
 const settings = DetectorSettings.parse({});
-const settingsFor = { json: { ...settings, expect: 'json' }, text: { ...settings, expect: 'text' }, tool_calls: { ...settings, expect: 'tool_calls' } } as const;
+const settingsFor = { json: { ...settings, expect: 'json' }, text: { ...settings, expect: 'text' }, tool_calls: { ...settings, expect: 'tool_calls' }, any: { ...settings, expect: 'any' } } as const;
 const reader = readerFor('short');
 
 /** Line by line as text to findings: no file, no output. */

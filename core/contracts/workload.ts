@@ -30,10 +30,16 @@ export const Recipe = z.strictObject({
 });
 export type Recipe = z.infer<typeof Recipe>;
 
+/** What may be around the JSON of an answer: nothing, a Markdown fence, a tool-call tag, words. */
+export const Envelope = z.enum(['bare', 'fenced', 'tool_call_tag', 'prose']);
+export type Envelope = z.infer<typeof Envelope>;
+
 export const DetectorSettings = z.strictObject({
-  /** `json`: the answer must be JSON (fitting `outputSchema`); `text`: anything; `tool_calls`: at least one call. */
-  expect: z.enum(['json', 'text', 'tool_calls']).default('json'),
-  allowFence: z.boolean().default(true),
+  /** `json`: the answer must be JSON (fitting `outputSchema`), a turn that calls tools is none; `text`: words and no call; `tool_calls`: at least one call; `any`: words or calls. */
+  expect: z.enum(['json', 'text', 'tool_calls', 'any']).default('json'),
+  envelopes: z.array(Envelope).min(1).default(['bare', 'fenced', 'tool_call_tag']),
+  /** false: at most one call in a turn; a number: exactly as many in a turn that calls. */
+  parallelToolCalls: z.union([z.boolean(), z.int().min(1)]).default(true),
   canaries: z.array(z.string().min(3)).default([]),
   rules: z.array(PolicyRule).default([]),
   /** Rule files, relative to this file; their rules come after those above, and their content is part of the workload's digest. */

@@ -2,12 +2,14 @@
 import type { DetectorSettings, Evidence, FailureClass, Finding, Interaction } from '../contracts/index.ts';
 import { stringsIn, type AnswerString } from './answer-text.ts';
 import { findFollowedInjection, INJECTION_DETECTOR, type Goal, type InjectionOutcome } from './injection.ts';
-import { judgeJson, JSON_DETECTOR, MAX_ANSWER_LENGTH, notesOnJson, type JsonVerdict } from './json.ts';
+import { judgeForm } from './form.ts';
+import { notesOnJson } from './json-notes.ts';
+import { judgeJson, JSON_DETECTOR, MAX_ANSWER_LENGTH } from './json.ts';
 import { hasRules, judgePolicy, PERSONA_DETECTOR, POLICY_DETECTOR } from './policy.ts';
-import { findRefusal, REFUSAL_DETECTOR } from './refusal.ts';
-import { judgeSchema, SCHEMA_DETECTOR } from './schema.ts';
-import { judgeToolCalls, TOOL_CALL_DETECTOR } from './tool-calls.ts';
-import { cutAt, TRUNCATION_DETECTOR, wasCut, wasWithheld } from './truncation.ts';
+import { REFUSAL_DETECTOR } from './refusal.ts';
+import { SCHEMA_DETECTOR } from './schema.ts';
+import { notesOnCalls, TOOL_CALL_DETECTOR } from './tool-calls.ts';
+import { TRUNCATION_DETECTOR } from './truncation.ts';
 
 export type DetectionInput = Pick<Interaction, 'messages' | 'tools' | 'outputSchema' | 'answer' | 'finishReason'>;
 
@@ -52,9 +54,7 @@ export function judge(input: DetectionInput, settings: DetectorSettings, options
  * Never throws on what a record may carry. Evidence carries rules, places and counts, no text of the record.
  */
 export function detect(input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Finding[] {
-  const { answer, finishReason } = input;
-  const { text } = answer;
-  const calls = answer.toolCalls ?? [];
+  const { text } = input.answer;
   const findings: Finding[] = [];
   const add = (name: FailureClass, detector: string, evidence: readonly Evidence[], confidence = 1): void => {
     if (evidence.length > 0) findings.push({ class: name, confidence, evidence: [...evidence], detector });
@@ -64,39 +64,11 @@ export function detect(input: DetectionInput, settings: DetectorSettings, option
     return findings;
   }
 
-  /** The answer came to its end and is what was asked for, so that something can be missing from it. */
-  let whole = true;
-  let callsAreWhole = false;
-  let strings: AnswerString[] | null = null;
+  const { whole, json, calls, callsAreWhole } = judgeForm(input, settings, add);
+  const wantsStrings = hasRules(settings) || settings.canaries.length + (options.canaries?.length ?? 0) > 0;
+  const strings = json === null ? [{ text }] : wantsStrings ? stringsIn(json.value) : [];
 
-  // A turn that calls tools is not the final answer: its text is commentary.
-  if (settings.expect === 'json' && calls.length === 0) {
-    const verdict = judgeJson(text, settings);
-    if (verdict.kind === 'json') {
-      strings = hasRules(settings) || settings.canaries.length + (options.canaries?.length ?? 0) > 0 ? stringsIn(verdict.value) : [];
-      if (input.outputSchema) addSchema(add, verdict, input.outputSchema);
-    } else {
-      whole = false;
-      addMalformed(add, verdict, text, finishReason);
-    }
-  } else if (calls.length === 0) {
-    const refusal = findRefusal(text, settings.expect === 'text');
-    whole = refusal === null && !wasCut(finishReason) && !wasWithheld(finishReason);
-    if (wasCut(finishReason)) add('truncated', TRUNCATION_DETECTOR, [cutAt(text.length)]);
-    else if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.9);
-    else if (wasWithheld(finishReason)) add('undetermined', TRUNCATION_DETECTOR, [{ rule: finishReason }]);
-    else if (settings.expect === 'tool_calls') add('tool_call_invalid', TOOL_CALL_DETECTOR, [{ rule: 'no_call' }]);
-  } else {
-    const verdict = judgeToolCalls(calls, input.tools, wasCut(finishReason));
-    whole = false;
-    callsAreWhole = verdict.truncated.length === 0;
-    add('tool_call_invalid', TOOL_CALL_DETECTOR, verdict.invalid);
-    add('truncated', TRUNCATION_DETECTOR, verdict.truncated);
-    add('schema_invalid', TOOL_CALL_DETECTOR, verdict.schemaInvalid);
-    add('undetermined', TOOL_CALL_DETECTOR, verdict.undetermined);
-  }
-
-  const said = [...(strings ?? [{ text }]), ...calls.flatMap((call, index) => saidByCall(call.arguments, index))];
+  const said: AnswerString[] = [...strings, ...calls.flatMap((call, index) => saidByCall(call.arguments, index))];
   const injection = findFollowedInjection(input.messages, said, settings, options.canaries);
   if (injection) add('injection_followed', INJECTION_DETECTOR, injection.evidence, injection.confidence);
   if (hasRules(settings)) {
@@ -108,35 +80,10 @@ export function detect(input: DetectionInput, settings: DetectorSettings, option
   return findings;
 }
 
-/** What is odd about the JSON of an answer without being a failure: a fence, repeated keys, unsafe numbers, lone surrogates. */
+/** What is odd about an answer without being a failure: its envelope, repeated keys, unsafe numbers, lone surrogates, equal calls. */
 export function notesOn(input: DetectionInput, settings: DetectorSettings): Evidence[] {
-  const { text } = input.answer;
-  return settings.expect === 'json' && text.length <= MAX_ANSWER_LENGTH ? notesOnJson(text, judgeJson(text, settings)) : [];
-}
-
-type Add = (name: FailureClass, detector: string, evidence: readonly Evidence[], confidence?: number) => void;
-
-function addSchema(add: Add, json: JsonVerdict & { kind: 'json' }, schema: object): void {
-  const verdict = judgeSchema(json.value, schema, json.end - json.start);
-  switch (verdict.kind) {
-    case 'fits':
-      return;
-    case 'violates':
-      return add('schema_violation', SCHEMA_DETECTOR, verdict.evidence);
-    case 'schema_invalid':
-      return add('schema_invalid', SCHEMA_DETECTOR, [{ rule: verdict.problem, detail: 'output schema' }]);
-    case 'undecided':
-      return add('undetermined', SCHEMA_DETECTOR, [{ rule: verdict.reason }]);
-  }
-}
-
-/** One fault, one class: a refusal in plain words, an answer that was cut off, an answer that somebody withheld, or no JSON. */
-function addMalformed(add: Add, verdict: JsonVerdict & { kind: 'malformed' }, text: string, finishReason: Interaction['finishReason']): void {
-  const refusal = verdict.cause === 'no_json' ? findRefusal(text, false) : null;
-  if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.95);
-  else if (verdict.cut && wasCut(finishReason)) add('truncated', TRUNCATION_DETECTOR, [cutAt(text.length), ...verdict.evidence]);
-  else if (verdict.cut && wasWithheld(finishReason)) add('undetermined', TRUNCATION_DETECTOR, [{ rule: finishReason }]);
-  else add('malformed_json', JSON_DETECTOR, verdict.evidence);
+  const { text, toolCalls = [] } = input.answer;
+  return [...(settings.expect === 'json' && text.length <= MAX_ANSWER_LENGTH ? notesOnJson(text, judgeJson(text, settings)) : []), ...notesOnCalls(toolCalls)];
 }
 
 function saidByCall(text: string, index: number): AnswerString[] {

@@ -1,51 +1,22 @@
 // Whether an answer is JSON, in which envelope, and if not: why not, by name and place.
-import type { Evidence } from '../contracts/index.ts';
+import type { Envelope, Evidence } from '../contracts/index.ts';
+import { nameAfter, nameBefore, nameFault, nameText, type JsonCause } from './json-cause.ts';
 import { scanValue, skipSpace, type ScanFault } from './json-scanner.ts';
+import { findWrittenCalls, readWrittenCalls, type WrittenCalls } from './written-calls.ts';
 
-export const JSON_DETECTOR = 'json@1';
+export const JSON_DETECTOR = 'json@2';
 
 /** Longer answers are not judged: no model wrote them, and nobody could read the evidence. */
 export const MAX_ANSWER_LENGTH = 32 * 1024 * 1024;
 /** Opening brackets in prose that are tried as the start of the JSON that the prose surrounds. */
 const MAX_EMBEDDED_TRIES = 24;
 
-/** Why a text is not JSON. The first evidence of a `malformed_json` finding carries one of these as its rule. */
-export type JsonCause =
-  | 'empty'
-  | 'no_json'
-  | 'prose_around_json'
-  | 'fence_not_allowed'
-  | 'fence_not_closed'
-  | 'more_than_one_value'
-  | 'byte_order_mark'
-  | 'python_literal'
-  | 'call_syntax'
-  | 'nan_or_infinity'
-  | 'undefined_value'
-  | 'comment'
-  | 'ellipsis'
-  | 'trailing_comma'
-  | 'missing_comma'
-  | 'missing_colon'
-  | 'missing_value'
-  | 'missing_braces'
-  | 'unquoted_key'
-  | 'unquoted_value'
-  | 'smart_quotes'
-  | 'unescaped_quote'
-  | 'unexpected_bracket'
-  | 'control_character'
-  | 'bad_escape'
-  | 'bad_number'
-  | 'unexpected_end'
-  | 'unexpected_token';
-
 export type JsonVerdict =
-  | { kind: 'json'; value: unknown; envelope: 'bare' | 'fenced'; start: number; end: number }
+  | { kind: 'json'; value: unknown; envelope: Envelope; /** Of the value, in the text. */ start: number; end: number }
   | { kind: 'malformed'; cause: JsonCause; evidence: Evidence[]; /** The text only ends too early. */ cut: boolean };
 
 export interface JsonSettings {
-  allowFence: boolean;
+  envelopes: readonly Envelope[];
 }
 
 /**
@@ -53,98 +24,177 @@ export interface JsonSettings {
  * parser refuse a byte order mark); offsets count UTF-16 code units of `text`.
  */
 export function judgeJson(text: string, settings: JsonSettings): JsonVerdict {
+  let value: unknown;
   try {
-    return { kind: 'json', value: JSON.parse(text) as unknown, envelope: 'bare', start: 0, end: text.length };
+    value = JSON.parse(text) as unknown;
   } catch {
     return explain(text, settings);
   }
+  return allowed({ kind: 'json', value, envelope: 'bare', start: 0, end: text.length }, settings);
 }
 
-const FENCE = /```[\w+.-]*\s*/y;
+type Json = JsonVerdict & { kind: 'json' };
+type Malformed = JsonVerdict & { kind: 'malformed' };
+
+const malformed = (cause: JsonCause, evidence: Omit<Evidence, 'rule'>, cut = false): Malformed => ({ kind: 'malformed', cause, cut, evidence: [{ rule: cause, ...evidence }] });
+
+const allowed = (json: Json, { envelopes }: JsonSettings): JsonVerdict => (envelopes.includes(json.envelope) ? json : malformed('envelope_not_allowed', { start: json.start, end: json.end, detail: json.envelope }));
+
+/** JSON with something around it: right or wrong by the settings. What is wrong inside is told in either case. */
+function inProse(inner: JsonVerdict, around: Malformed, { envelopes }: JsonSettings): JsonVerdict {
+  const isAllowed = envelopes.includes('prose');
+  if (inner.kind === 'json') return isAllowed ? { ...inner, envelope: 'prose' } : around;
+  return isAllowed ? inner : { ...around, evidence: [...around.evidence, ...inner.evidence] };
+}
 
 function explain(text: string, settings: JsonSettings): JsonVerdict {
   const start = skipSpace(text, 0);
   if (start >= text.length) return malformed('empty', { start: 0, end: text.length }, true);
   if (text.startsWith('\ufeff')) return malformed('byte_order_mark', { start: 0, end: 1 });
-  FENCE.lastIndex = start;
-  const fence = FENCE.exec(text);
-  if (fence) return explainFenced(text, start + fence[0].length, settings);
-  const first = text[start];
-  // "[Note] here it is" is prose.
-  if (first === '{' || (first === '[' && !/^\[[^\]"'{}[\n]{1,80}\]\s*[^\s,\]}]/.test(text.slice(start, start + 100)))) return explainBare(text, start);
-  return explainProse(text, start);
+  return explainAt(text, start, settings);
 }
 
-function explainFenced(text: string, bodyStart: number, { allowFence }: JsonSettings): JsonVerdict {
+function explainAt(text: string, start: number, settings: JsonSettings): JsonVerdict {
+  const fence = fenceAt(text, start);
+  if (fence !== null) return explainFenced(text, fence, settings);
+  const tagged = readWrittenCalls(text, start);
+  if (tagged) return explainTagged(text, tagged, settings);
+  const first = text[start];
+  // "[Note] here it is" is prose.
+  if (first === '{' || (first === '[' && !/^\[[^\]"'{}[\n]{1,80}\]\s*[^\s,\]}]/.test(text.slice(start, start + 100)))) return explainBare(text, start, settings);
+  return explainProse(text, start, settings);
+}
+
+const FENCE = /(?:`{3,}|~{3,})[^\S\n]*/y;
+/** What may stand after the backticks: a language, and where its line says more (`json title="x"`), the rest of the line. */
+const INFO = /[\w.+-]*(?:[^\S\n]+[^\s{["\d-][^\n`]*\n)?\s*/y;
+
+/** Offset of what the fence holds; null where no fence opens. */
+function fenceAt(text: string, offset: number): number | null {
+  FENCE.lastIndex = offset;
+  const fence = FENCE.exec(text);
+  if (!fence) return null;
+  INFO.lastIndex = offset + fence[0].length;
+  return INFO.exec(text) ? INFO.lastIndex : null;
+}
+
+const closesFence = (text: string, offset: number): boolean => text.startsWith('```', offset) || text.startsWith('~~~', offset);
+
+function explainFenced(text: string, bodyStart: number, settings: JsonSettings): JsonVerdict {
+  // Some models put their tag into a fence.
+  const tagged = readWrittenCalls(text, bodyStart);
+  if (tagged) return explainTagged(text, tagged, settings);
   const scanned = scanValue(text, bodyStart);
   if (scanned.fault) {
     const { fault } = scanned;
+    const isClosed = closesFence(text, fault.offset);
+    if (isClosed && fault.offset === skipSpace(text, bodyStart)) return malformed('empty', { start: bodyStart, end: fault.offset });
     // JSON that stops at the closing fence ends too early, but was not cut off: the model closed the fence itself.
-    if (text.startsWith('```', fault.offset)) return malformed('unexpected_end', { ...place(fault), detail: expecting(fault) });
+    if (isClosed) return malformed(nameFault(text, fault, bodyStart, true), { start: fault.offset, end: fault.offset, detail: expecting(fault) });
     const isProse = fault.expected === 'value' && fault.offset === skipSpace(text, bodyStart) && !fault.atEnd;
-    return isProse ? explainProse(text, bodyStart) : faulty(text, fault);
+    return isProse ? explainProse(text, bodyStart, settings) : faulty(text, bodyStart, fault);
   }
   const closing = skipSpace(text, scanned.end);
-  if (closing >= text.length) return malformed('fence_not_closed', { start: text.length, detail: 'expected closing fence' }, true);
-  if (!text.startsWith('```', closing)) return trailing(text, closing);
-  const after = skipSpace(text, closing + 3);
-  if (after < text.length) return malformed('prose_around_json', { start: after, end: text.length, detail: 'text after the fence' });
-  if (!allowFence) return malformed('fence_not_allowed', { start: 0, end: bodyStart });
-  return { kind: 'json', value: JSON.parse(text.slice(bodyStart, scanned.end)) as unknown, envelope: 'fenced', start: bodyStart, end: scanned.end };
+  if (closing >= text.length) return malformed('fence_not_closed', { start: text.length, end: text.length, detail: 'expected closing fence' }, true);
+  const value = parsed(text, bodyStart, scanned.end, 'fenced');
+  if (!closesFence(text, closing)) {
+    const cause = nameAfter(text, closing);
+    return malformed(cause === 'fence_not_opened' ? 'unexpected_token' : cause, { start: closing, end: text.length, detail: 'expected closing fence' });
+  }
+  const after = skipSpace(text, closing + /^[`~]*/.exec(text.slice(closing, closing + 100))![0].length);
+  if (after >= text.length) return allowed(value, settings);
+  if (fenceAt(text, after) !== null) return malformed('more_than_one_value', { start: after, end: text.length, detail: 'a second fence' });
+  return inProse(value, malformed(nameAfter(text, after) === 'special_token' ? 'special_token' : 'prose_around_json', { start: after, end: text.length, detail: 'text after the fence' }), settings);
 }
 
-function explainBare(text: string, start: number): JsonVerdict {
+function explainTagged(text: string, { pieces, stop, end }: WrittenCalls, settings: JsonSettings): JsonVerdict {
+  if (stop?.why === 'fault') {
+    const { fault, start, closed } = stop;
+    return closed ? malformed(nameFault(text, fault, start, true), { start: fault.offset, end: fault.offset, detail: expecting(fault) }) : faulty(text, start, fault);
+  }
+  if (stop?.why === 'call_syntax') return malformed('call_syntax', { start: stop.start, end: text.length });
+  if (stop?.why === 'not_closed') return malformed('tag_not_closed', { start: text.length, end: text.length, detail: 'expected closing tag' }, true);
+  const [first, ...others] = pieces;
+  if (!first) return malformed('empty', { start: end, end }, end >= text.length);
+  // Parameters as XML are no JSON.
+  if (pieces.some((piece) => piece.kind !== 'json')) return malformed('xml', { start: first.start, end });
+  const values = pieces.map((piece) => (piece.kind === 'json' ? piece.value : null));
+  const json: Json = { kind: 'json', value: others.length === 0 ? values[0] : values, envelope: 'tool_call_tag', start: first.start, end: first.end };
+  const after = skipSpace(text, end);
+  if (after >= text.length || (closesFence(text, after) && skipSpace(text, after + 3) >= text.length)) return allowed(json, settings);
+  return inProse(json, malformed('prose_around_json', { start: after, end: text.length, detail: 'text after the tag' }), settings);
+}
+
+const parsed = (text: string, start: number, end: number, envelope: Envelope): Json => ({ kind: 'json', value: JSON.parse(text.slice(start, end)) as unknown, envelope, start, end });
+
+function explainBare(text: string, start: number, settings: JsonSettings): JsonVerdict {
   const scanned = scanValue(text, start);
-  return scanned.fault ? faulty(text, scanned.fault) : trailing(text, skipSpace(text, scanned.end));
+  if (scanned.fault) return faulty(text, start, scanned.fault);
+  const after = skipSpace(text, scanned.end);
+  const cause = nameAfter(text, after);
+  const around = malformed(cause, { start: after, end: cause === 'extra_bracket' ? after + 1 : text.length, detail: cause === 'prose_around_json' ? 'text after the JSON' : 'expected end of text' });
+  return AROUND.has(cause) ? inProse(parsed(text, start, scanned.end, 'bare'), around, settings) : around;
 }
 
-/** A whole value is there, and then something else. */
-function trailing(text: string, offset: number): JsonVerdict {
-  const rest = text.slice(offset, offset + 64);
-  if (/^[}\]]/.test(rest)) return malformed('unexpected_bracket', { start: offset, end: offset + 1, detail: 'expected end of text' });
-  if (/^(?:[,;]\s*)?[{[]/.test(rest)) return malformed('more_than_one_value', { start: offset, end: text.length, detail: 'expected end of text' });
-  if (/^(?:\/\/|\/\*|#)/.test(rest)) return malformed('comment', { start: offset, end: text.length, detail: 'expected end of text' });
-  return malformed('prose_around_json', { start: offset, end: text.length, detail: 'text after the JSON' });
-}
+/** Causes that leave the JSON itself whole, for whoever takes it out of what is around it. */
+const AROUND: ReadonlySet<JsonCause> = new Set(['prose_around_json', 'reasoning_around_json', 'language_word', 'assignment', 'tag_around_json', 'special_token', 'trailing_semicolon', 'inline_code', 'triple_quotes', 'fence_not_opened']);
 
-/** The text does not start like an object, an array or a fence. */
-function explainProse(text: string, start: number): JsonVerdict {
+/** The text does not start like an object, an array, a fence or a tag. */
+function explainProse(text: string, start: number, settings: JsonSettings): JsonVerdict {
   const head = text.slice(start, start + 200);
   const tail = text.slice(Math.max(start, text.length - 20));
   const whole = { start, end: text.length };
-  if (/^[+-]?(?:NaN|Infinity)\s*$/.test(head)) return malformed('nan_or_infinity', whole);
-  if (/^(?:None|True|False)\s*$/.test(head) || (/^[('].*,|^'/s.test(head) && /[)']\s*$/.test(tail))) return malformed('python_literal', whole);
-  if (/^[A-Za-z_][\w.]*\(/.test(head) && /\)\s*;?\s*$/.test(tail)) return malformed('call_syntax', whole);
+  if (/^[+-]?(?:nan|inf(?:inity)?)\s*$/i.test(head)) return malformed('nan_or_infinity', whole);
+  if (/^(?:None|True|False)\s*$/.test(head) || (/^[('].*,|^'(?!'')/s.test(head) && /[)']\s*$/.test(tail))) return malformed('python_literal', whole);
+  if (/^(?:print\()?(?:await )?[A-Za-z_][\w.]*\(/.test(head) && /\)\s*;?\s*$/.test(tail)) return malformed('call_syntax', whole);
+  const thinking = /^<think(?:ing)?>/.exec(head);
+  if (thinking && !/<\/think(?:ing)?>/.test(text)) return malformed('reasoning_around_json', { ...whole, detail: 'it never ends' }, true);
   // A scalar with a fault inside it, or prose that happens to start like one.
   const scalar = scanValue(text, start);
   if (!scalar.fault && text[start] === '"' && /^\s*:/.test(text.slice(scalar.end, scalar.end + 20))) return malformed('missing_braces', { start, end: scalar.end, detail: 'expected {' });
-  if (scalar.fault && (text[start] === '"' || /^[+-]?[\d.][\d.eE+-]*\s*$/.test(head))) return faulty(text, scalar.fault);
-  return embedded(text, start) ?? (scalar.fault?.atEnd === true ? faulty(text, scalar.fault) : malformed('no_json', { ...whole, detail: 'expected value' }));
+  if (scalar.fault && (/^"(?!"")/.test(head) || /^[+-]?[\d.][\d.eE+-]*\s*$/.test(head))) return faulty(text, start, scalar.fault);
+  return embedded(text, start, settings) ?? (scalar.fault?.atEnd === true ? faulty(text, start, scalar.fault) : malformed(nameText(text, start), { ...whole, detail: 'expected value' }));
 }
 
-/** Looks for the JSON that prose surrounds. */
-function embedded(text: string, start: number): JsonVerdict | null {
+const FENCE_LINE = /\n[^\S\n]*(?:```|~~~)/g;
+
+/** Looks for the JSON that prose surrounds: in a fence, in a tag, or on its own. */
+function embedded(text: string, start: number, settings: JsonSettings): JsonVerdict | null {
+  const around = (at: number, end?: number): Malformed => {
+    const cause = nameBefore(text.slice(start, at));
+    return malformed(cause, { start: at, ...(end === undefined ? {} : { end }), detail: 'text before the JSON' });
+  };
+  const lenient = { envelopes: ['bare', 'fenced', 'tool_call_tag', 'prose'] as const };
+  FENCE_LINE.lastIndex = start;
+  const line = FENCE_LINE.exec(text);
+  if (line) {
+    const opening = line.index + line[0].length - 3;
+    const inner = explainFenced(text, fenceAt(text, opening) as number, lenient);
+    if (inner.kind === 'json') return inProse(inner, around(inner.start, inner.end), settings);
+    if (inner.cause !== 'no_json' && /^\s*[{[]/.test(text.slice(fenceAt(text, opening) as number))) return inProse(inner, around(opening), settings);
+  }
+  const tagged = findWrittenCalls(text, start);
+  if (tagged) {
+    const inner = explainTagged(text, tagged, lenient);
+    return inProse(inner, inner.kind === 'json' ? around(inner.start, inner.end) : around(tagged.start), settings);
+  }
   let candidate = start;
-  let firstFault: ScanFault | null = null;
+  let firstFault: { start: number; fault: ScanFault } | null = null;
   for (let tries = 0; tries < MAX_EMBEDDED_TRIES; tries += 1) {
     candidate = nextBracket(text, candidate);
     if (candidate < 0) break;
     const scanned = scanValue(text, candidate);
     if (!scanned.fault) {
       // "[1]" in prose is a footnote.
-      if (text[candidate] === '{' || /^\[\s*[{["]/.test(text.slice(candidate, candidate + 40))) {
-        return malformed('prose_around_json', { start: candidate, end: scanned.end, detail: 'text before the JSON' });
-      }
+      if (text[candidate] === '{' || /^\[\s*[{["]/.test(text.slice(candidate, candidate + 40))) return inProse(parsed(text, candidate, scanned.end, 'bare'), around(candidate, scanned.end), settings);
       candidate = scanned.end;
       continue;
     }
-    if (firstFault === null && /^[{[]\s*(?:["'{[]|[A-Za-z_]\w*\s*:)/.test(text.slice(candidate, candidate + 80))) firstFault = scanned.fault;
+    if (firstFault === null && /^[{[]\s*(?:["'{[“]|[A-Za-z_]\w*\s*:)/.test(text.slice(candidate, candidate + 80))) firstFault = { start: candidate, fault: scanned.fault };
     // What lies before the fault was read already; a start inside it would be a part of the same broken value.
     candidate = Math.max(scanned.fault.offset, candidate + 1);
   }
-  if (firstFault === null) return null;
-  const inner = faulty(text, firstFault);
-  return malformed('prose_around_json', { start, detail: 'text before the JSON' }, false, inner.kind === 'malformed' ? inner.evidence : []);
+  return firstFault === null ? null : inProse(faulty(text, firstFault.start, firstFault.fault), around(firstFault.start), settings);
 }
 
 function nextBracket(text: string, from: number): number {
@@ -153,100 +203,7 @@ function nextBracket(text: string, from: number): number {
   return brace < 0 ? bracket : bracket < 0 ? brace : Math.min(brace, bracket);
 }
 
-const malformed = (cause: JsonCause, evidence: Omit<Evidence, 'rule'>, cut = false, more: Evidence[] = []): JsonVerdict => ({ kind: 'malformed', cause, cut, evidence: [{ rule: cause, ...evidence }, ...more] });
-
 const expecting = (fault: ScanFault): string => `expected ${fault.expected}`;
-const place = (fault: ScanFault): { start: number; end: number } => ({ start: fault.offset, end: fault.offset + (fault.atEnd ? 0 : 1) });
 
-const faulty = (text: string, fault: ScanFault): JsonVerdict => malformed(nameFault(text, fault), { ...place(fault), detail: expecting(fault) }, fault.atEnd);
-
-/** Names what somebody would have to change at the fault. */
-function nameFault(text: string, { offset, expected, atEnd }: ScanFault): JsonCause {
-  if (atEnd) return 'unexpected_end';
-  const rest = text.slice(offset, offset + 80);
-  switch (expected) {
-    case 'string without control characters':
-      return 'control_character';
-    case 'escape':
-    case 'four hex digits':
-      return 'bad_escape';
-    case 'closing quote':
-      return 'unexpected_end';
-    case 'digit':
-      return /^Infinity/.test(rest) ? 'nan_or_infinity' : 'bad_number';
-    default:
-  }
-  if (/^(?:None|True|False)\b|^'|^\(/.test(rest)) return 'python_literal';
-  if (/^(?:NaN|Infinity)\b/.test(rest)) return 'nan_or_infinity';
-  if (/^undefined\b/.test(rest)) return 'undefined_value';
-  if (/^(?:\/[/*]|#)/.test(rest)) return 'comment';
-  if (/^(?:\.\.\.|…)/.test(rest)) return 'ellipsis';
-  if (/^[“”„‘’`]/.test(rest)) return 'smart_quotes';
-  const before = text[offset - 1] ?? '';
-  const isBracket = /^[}\]]/.test(rest);
-  switch (expected) {
-    case 'colon':
-      return 'missing_colon';
-    case 'key':
-    case 'key or }':
-      if (isBracket) return expected === 'key' ? 'trailing_comma' : 'unexpected_bracket';
-      return /^[\p{L}_$]/u.test(rest) ? 'unquoted_key' : 'unexpected_token';
-    case 'value':
-    case 'value or ]':
-      if (isBracket) return lastInk(text, offset) === ',' ? 'trailing_comma' : expected === 'value' ? 'missing_value' : 'unexpected_bracket';
-      if (rest.startsWith(',')) return 'missing_value';
-      if (/^[A-Za-z_][\w.]*\(/.test(rest)) return 'call_syntax';
-      if (/^[+.]\d/.test(rest)) return 'bad_number';
-      return /^[\p{L}_$]/u.test(rest) ? 'unquoted_value' : 'unexpected_token';
-    default:
-      // A comma or the end of the container was expected.
-      if (isBracket) return 'unexpected_bracket';
-      if (/\d/.test(before) && /^[\d.xXeE]/.test(rest)) return 'bad_number';
-      if (lastInk(text, offset) === '"' && /^[^\s"{[]/.test(rest) && !/^(?:\d|-\d|true\b|false\b|null\b)/.test(rest)) return 'unescaped_quote';
-      if (/^["{[\d-]|^(?:true|false|null)\b/.test(rest)) return 'missing_comma';
-      return 'unexpected_token';
-  }
-}
-
-/** The last character before `offset` that is not white space. */
-function lastInk(text: string, offset: number): string | undefined {
-  let i = offset - 1;
-  while (i >= 0 && /\s/.test(text[i] as string)) i -= 1;
-  return text[i];
-}
-
-const ESCAPED_SURROGATES = /\\(?:u(d[89ab][0-9a-f]{2})(\\ud[c-f][0-9a-f]{2})?|u(d[c-f][0-9a-f]{2})|[\s\S])/gi;
-
-function hasLoneSurrogate(text: string): boolean {
-  if (!text.isWellFormed()) return true;
-  if (!/\\ud/i.test(text)) return false;
-  for (const [, high, low, lone] of text.matchAll(ESCAPED_SURROGATES)) if ((high !== undefined && low === undefined) || lone !== undefined) return true;
-  return false;
-}
-
-/**
- * What is odd about JSON that parses, for people who look closer; never a failure: a fence, keys that repeat, numbers
- * beyond exact doubles, halves of surrogate pairs.
- */
-export function notesOnJson(text: string, verdict: JsonVerdict): Evidence[] {
-  if (verdict.kind !== 'json') return [];
-  const notes: Evidence[] = [];
-  if (verdict.envelope === 'fenced') notes.push({ rule: 'fenced', start: 0, end: verdict.start });
-  const scopes: (Set<string> | null)[] = [];
-  scanValue(text, verdict.start, {
-    open: (isObject) => scopes.push(isObject ? new Set() : null),
-    close: () => scopes.pop(),
-    key: (start, end) => {
-      const keys = scopes.at(-1);
-      const key = JSON.parse(text.slice(start, end)) as string;
-      if (keys?.has(key)) notes.push({ rule: 'duplicate_key', start, end });
-      keys?.add(key);
-    },
-    number: (start, end) => {
-      const value = Number(text.slice(start, end));
-      if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) notes.push({ rule: 'unsafe_number', start, end });
-    },
-  });
-  if (hasLoneSurrogate(text.slice(verdict.start, verdict.end))) notes.push({ rule: 'lone_surrogate' });
-  return notes;
-}
+const faulty = (text: string, start: number, fault: ScanFault): Malformed =>
+  malformed(nameFault(text, fault, start, fault.atEnd), { start: fault.offset, end: fault.offset + (fault.atEnd ? 0 : 1), detail: expecting(fault) }, fault.atEnd);

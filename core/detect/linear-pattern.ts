@@ -1,21 +1,29 @@
 // Matches a regular expression in time linear in the text: Thompson's construction, all states at once (R. Cox,
-// "Regular Expression Matching Can Be Simple And Fast", 2007). Only says whether there is a match.
+// "Regular Expression Matching Can Be Simple And Fast", 2007). Look-around is decided for every position beforehand, by one
+// pass each (A. Barrière, C. Pit-Claudel, "Linear Matching of JavaScript Regular Expressions", 2024). Only says whether there is a match.
 import type { Assertion, PatternNode } from './pattern-syntax.ts';
+import { spend } from './work.ts';
 
 type Instruction =
   | { op: 'char'; matches: (codePoint: number) => boolean; next: number }
   | { op: 'assert'; assertion: Assertion; next: number }
+  | { op: 'look'; table: number; holds: 0 | 1; next: number }
   | { op: 'split'; next: number; other: number }
   | { op: 'match' };
 
+interface Program {
+  /** The last one is the entry. */
+  instructions: Instruction[];
+  /** Reads the text from its end to its start. */
+  backward: boolean;
+  /** What the `look` instructions ask for, one table each. */
+  looks: Program[];
+}
+
 /** Counted repetitions are unrolled; a pattern that grows beyond this is refused. */
 const MAX_INSTRUCTIONS = 4_000;
-/** Instructions times characters: about a quarter of a second. */
-const MAX_STEPS = 5_000_000;
 
 export class PatternTooLarge extends Error {}
-/** The text is too long for the pattern: whether it matches stays open. */
-export class MatchTooLong extends Error {}
 
 const isWord = (code: number | undefined): boolean => code !== undefined && ((code >= 48 && code <= 57) || (code >= 65 && code <= 90) || code === 95 || (code >= 97 && code <= 122));
 
@@ -30,107 +38,147 @@ function charTest(source: string, flags: string): (codePoint: number) => boolean
   };
 }
 
-function compile(pattern: PatternNode, flags: string): Instruction[] {
-  const program: Instruction[] = [];
+function compile(pattern: PatternNode, flags: string): Program {
   const tests = new Map<string, (codePoint: number) => boolean>();
-  /** Appends and returns the index; operands are absolute, so code is emitted back to front. */
-  const emit = (instruction: Instruction): number => {
-    if (program.length >= MAX_INSTRUCTIONS) throw new PatternTooLarge('pattern unrolls to too many states');
-    return program.push(instruction) - 1;
-  };
-  const build = (node: PatternNode, next: number): number => {
-    switch (node.type) {
-      case 'char': {
-        let matches = tests.get(node.source);
-        if (!matches) tests.set(node.source, (matches = charTest(node.source, flags)));
-        return emit({ op: 'char', matches, next });
-      }
-      case 'assert':
-        return emit({ op: 'assert', assertion: node.assertion, next });
-      case 'sequence':
-        return node.items.reduceRight((after, item) => build(item, after), next);
-      case 'choice':
-        return node.items.map((item) => build(item, next)).reduce((other, entry) => emit({ op: 'split', next: entry, other }));
-      case 'repeat': {
-        let entry = next;
-        if (node.max === Infinity) {
-          const loop: Instruction = { op: 'split', next: -1, other: next };
-          entry = emit(loop);
-          loop.next = build(node.item, entry);
-        } else {
-          for (let count = node.min; count < node.max; count += 1) entry = emit({ op: 'split', next: build(node.item, entry), other: next });
+  let size = 0;
+
+  const program = (node: PatternNode, backward: boolean): Program => {
+    const instructions: Instruction[] = [];
+    const looks: Program[] = [];
+    /** Appends and returns the index; operands are absolute, so code is emitted from the last part to the first. */
+    const emit = (instruction: Instruction): number => {
+      size += 1;
+      if (size > MAX_INSTRUCTIONS) throw new PatternTooLarge('pattern unrolls to too many states');
+      return instructions.push(instruction) - 1;
+    };
+    const build = (part: PatternNode, next: number): number => {
+      switch (part.type) {
+        case 'char': {
+          let matches = tests.get(part.source);
+          if (!matches) tests.set(part.source, (matches = charTest(part.source, flags)));
+          return emit({ op: 'char', matches, next });
         }
-        for (let count = 0; count < node.min; count += 1) entry = build(node.item, entry);
-        return entry;
+        case 'assert':
+          return emit({ op: 'assert', assertion: part.assertion, next });
+        case 'look':
+          // What lies ahead is found by reading backward from its end, what lies behind by reading forward from its start.
+          return emit({ op: 'look', table: looks.push(program(part.inside, part.ahead)) - 1, holds: part.negative ? 0 : 1, next });
+        case 'sequence':
+          return (backward ? part.items : [...part.items].reverse()).reduce((after, item) => build(item, after), next);
+        case 'choice':
+          return part.items.map((item) => build(item, next)).reduce((other, entry) => emit({ op: 'split', next: entry, other }));
+        case 'repeat': {
+          let entry = next;
+          if (part.max === Infinity) {
+            const loop: Instruction = { op: 'split', next: -1, other: next };
+            entry = emit(loop);
+            loop.next = build(part.item, entry);
+          } else {
+            for (let count = part.min; count < part.max; count += 1) entry = emit({ op: 'split', next: build(part.item, entry), other: next });
+          }
+          for (let count = 0; count < part.min; count += 1) entry = build(part.item, entry);
+          return entry;
+        }
+        case 'irregular':
+          throw new PatternTooLarge('back references need a backtracking matcher');
       }
-      case 'irregular':
-        throw new PatternTooLarge('look-around and back references need a backtracking matcher');
-    }
+    };
+    const start = build(node, emit({ op: 'match' }));
+    emit({ op: 'split', next: start, other: start });
+    return { instructions, backward, looks };
   };
-  const end = emit({ op: 'match' });
-  const start = build(pattern, end);
-  // The search may start anywhere: the entry is put last, where the matcher looks for it.
-  emit({ op: 'split', next: start, other: start });
-  return program;
+  return program(pattern, false);
+}
+
+/**
+ * Runs the program from every position at once.
+ * @param marks null: stop at the first match; else every position where a match ends (for a backward program: starts) becomes 1
+ */
+function run({ instructions, backward, looks }: Program, text: string, unicode: boolean, marks: Uint8Array | null): boolean {
+  const tables = looks.map((look) => {
+    const table = new Uint8Array(text.length + 1);
+    run(look, text, unicode, table);
+    return table;
+  });
+  const entry = instructions.length - 1;
+  let current: number[] = [];
+  let following: number[] = [];
+  /** The position at which a state was added last, plus one: each is added once per position. */
+  const added = new Int32Array(instructions.length);
+  const pending: number[] = [];
+  let steps = 0;
+
+  const add = (list: number[], first: number, position: number, before: number | undefined, after: number | undefined): boolean => {
+    pending.push(first);
+    for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+      if (added[at] === position + 1) continue;
+      added[at] = position + 1;
+      steps += 1;
+      const instruction = instructions[at] as Instruction;
+      if (instruction.op === 'char') list.push(at);
+      else if (instruction.op === 'split') pending.push(instruction.other, instruction.next);
+      else if (instruction.op === 'assert') {
+        if (holds(instruction.assertion, before, after)) pending.push(instruction.next);
+      } else if (instruction.op === 'look') {
+        if (tables[instruction.table]?.[position] === instruction.holds) pending.push(instruction.next);
+      } else if (marks === null) return true;
+      else marks[position] = 1;
+    }
+    return false;
+  };
+
+  let position = backward ? text.length : 0;
+  for (;;) {
+    const before = codeBefore(text, position, unicode);
+    const after = codeAt(text, position, unicode);
+    if (add(current, entry, position, before, after)) return true;
+    const code = backward ? before : after;
+    if (code === undefined) return false;
+    const reached = position + (backward ? -1 : 1) * (code > 0xffff ? 2 : 1);
+    const nextBefore = backward ? codeBefore(text, reached, unicode) : code;
+    const nextAfter = backward ? code : codeAt(text, reached, unicode);
+    for (const at of current) {
+      const instruction = instructions[at] as Instruction & { op: 'char' };
+      steps += 1;
+      if (instruction.matches(code) && add(following, instruction.next, reached, nextBefore, nextAfter)) return true;
+    }
+    spend(steps);
+    steps = 0;
+    [current, following] = [following, current];
+    following.length = 0;
+    position = reached;
+  }
 }
 
 export interface LinearPattern {
-  /** @throws MatchTooLong */
+  /** @throws TooMuchWork */
   test(text: string): boolean;
 }
 
-/** @throws PatternTooLarge for what it cannot run */
-export function linearPattern(pattern: PatternNode, unicode: boolean): LinearPattern {
-  const program = compile(pattern, unicode ? 'u' : '');
-  const entry = program.length - 1;
+/**
+ * @param flags `u`, `i`, both or none
+ * @throws PatternTooLarge for what it cannot run
+ */
+export function linearPattern(pattern: PatternNode, flags: string): LinearPattern {
+  const program = compile(pattern, flags);
+  const unicode = flags.includes('u');
   return {
     test(text) {
-      let current: number[] = [];
-      let following: number[] = [];
-      /** The position at which a state was added last, plus one: each is added once per position. */
-      const added = new Int32Array(program.length);
-      let steps = 0;
-
-      const add = (list: number[], first: number, position: number, before: number | undefined, after: number | undefined): boolean => {
-        const pending = [first];
-        for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-          if (added[at] === position + 1) continue;
-          added[at] = position + 1;
-          steps += 1;
-          const instruction = program[at] as Instruction;
-          if (instruction.op === 'match') return true;
-          if (instruction.op === 'char') list.push(at);
-          else if (instruction.op === 'split') pending.push(instruction.other, instruction.next);
-          else if (holds(instruction.assertion, before, after)) pending.push(instruction.next);
-        }
-        return false;
-      };
-
-      let position = 0;
-      let before: number | undefined;
-      let code = codeAt(text, 0, unicode);
-      for (;;) {
-        if (add(current, entry, position, before, code)) return true;
-        if (code === undefined) return false;
-        const width = code > 0xffff ? 2 : 1;
-        const after = codeAt(text, position + width, unicode);
-        for (const at of current) {
-          const instruction = program[at] as Instruction & { op: 'char' };
-          steps += 1;
-          if (instruction.matches(code) && add(following, instruction.next, position + width, code, after)) return true;
-        }
-        if (steps > MAX_STEPS) throw new MatchTooLong('text is too long for this pattern');
-        [current, following] = [following, current];
-        following.length = 0;
-        position += width;
-        before = code;
-        code = after;
-      }
+      spend(text.length);
+      return run(program, text, unicode, null);
     },
   };
 }
 
 const codeAt = (text: string, position: number, unicode: boolean): number | undefined => (position >= text.length ? undefined : unicode ? text.codePointAt(position) : text.charCodeAt(position));
+
+function codeBefore(text: string, position: number, unicode: boolean): number | undefined {
+  if (position === 0) return undefined;
+  const last = text.charCodeAt(position - 1);
+  if (!unicode || last < 0xdc00 || last > 0xdfff || position === 1) return last;
+  const pair = text.codePointAt(position - 2) as number;
+  return pair > 0xffff ? pair : last;
+}
 
 function holds(assertion: Assertion, before: number | undefined, after: number | undefined): boolean {
   switch (assertion) {

@@ -9,7 +9,8 @@ export type PatternNode =
   | { type: 'sequence'; items: PatternNode[] }
   | { type: 'choice'; items: PatternNode[] }
   | { type: 'repeat'; item: PatternNode; min: number; max: number }
-  /** Look-around and back references: only a backtracking matcher runs them. `inside` is null for a back reference. */
+  | { type: 'look'; ahead: boolean; negative: boolean; inside: PatternNode }
+  /** Back references (`inside` is null) and groups with flags of their own: only a backtracking matcher runs them. */
   | { type: 'irregular'; inside: PatternNode | null };
 
 /** Groups in groups: deeper patterns are refused. */
@@ -58,11 +59,13 @@ export function parsePattern(source: string, unicode: boolean): PatternNode {
     if (sign === '^') return { type: 'assert', assertion: 'start' };
     if (sign === '$') return { type: 'assert', assertion: 'end' };
     if (sign === '(') {
-      const opening = /^\?(?::|<(?![=!])[^>]*>|(<?[=!]))|/.exec(source.slice(i, i + 200)) as RegExpExecArray;
+      const opening = /^\?(?::|<(?![=!])[^>]*>|(<?)([=!])|([a-z]*(?:-[a-z]*)?:))|/.exec(source.slice(i, i + 200)) as RegExpExecArray;
       i += opening[0].length;
       const inside = choice();
       i += 1;
-      return opening[1] === undefined ? inside : { type: 'irregular', inside };
+      const [, behind, polarity, flags] = opening;
+      if (polarity !== undefined) return { type: 'look', ahead: behind === '', negative: polarity === '!', inside };
+      return flags === undefined ? inside : { type: 'irregular', inside };
     }
     if (sign === '[') {
       while (i < source.length && source[i] !== ']') i += source[i] === '\\' ? 2 : 1;
@@ -88,44 +91,71 @@ export function parsePattern(source: string, unicode: boolean): PatternNode {
 export interface BacktrackingRisk {
   /** A repeated group that itself repeats or chooses: the time may double with every character. */
   nested: boolean;
-  /** Otherwise the time grows at most with the length to this power. */
+  /** Otherwise the steps are at most the length to the power of `degree`, times 2 to the power of `bits`. */
   degree: number;
+  bits: number;
   /** Uses what only a backtracking matcher can run. */
   irregular: boolean;
 }
+
+/** Ways through a part of a pattern: length ** degree * 2 ** bits. */
+interface Ways {
+  degree: number;
+  bits: number;
+}
+
+const NO_CHOICE: Ways = { degree: 0, bits: 0 };
+const times = (a: Ways, b: Ways): Ways => ({ degree: a.degree + b.degree, bits: a.bits + b.bits });
+/** An upper bound of either, and within a factor of two of their sum. */
+const larger = (a: Ways, b: Ways): Ways => ({ degree: Math.max(a.degree, b.degree), bits: Math.max(a.bits, b.bits) });
 
 /** An upper bound of what a backtracking matcher may need; patterns that look bad here may be fine, never the reverse. */
 export function backtrackingRisk(pattern: PatternNode): BacktrackingRisk {
   let nested = false;
   let irregular = false;
-  /** @returns how many unbounded repetitions lie one after the other, and whether there is a choice of any kind inside */
-  const walk = (node: PatternNode): { unbounded: number; chooses: boolean } => {
+  /** @returns the ways through the part, and the most that is ever tried in it: once a look-around holds, its other ways are forgotten */
+  const walk = (node: PatternNode): { ways: Ways; tried: Ways } => {
     switch (node.type) {
       case 'char':
       case 'assert':
-        return { unbounded: 0, chooses: false };
-      case 'sequence':
+        return { ways: NO_CHOICE, tried: NO_CHOICE };
+      case 'sequence': {
+        let ways = NO_CHOICE;
+        let tried = NO_CHOICE;
+        for (const item of node.items) {
+          const part = walk(item);
+          tried = larger(tried, times(ways, part.tried));
+          ways = times(ways, part.ways);
+        }
+        return { ways, tried: larger(tried, ways) };
+      }
       case 'choice': {
         const parts = node.items.map(walk);
-        return {
-          unbounded: parts.reduce((sum, part) => sum + part.unbounded, 0),
-          chooses: node.type === 'choice' || parts.some((part) => part.chooses),
-        };
+        const more = { degree: 0, bits: Math.log2(parts.length) };
+        return { ways: times(parts.map((part) => part.ways).reduce(larger), more), tried: times(parts.map((part) => part.tried).reduce(larger), more) };
       }
       case 'repeat': {
         const inside = walk(node.item);
-        const varies = node.max !== node.min;
-        if (inside.chooses && node.max > 1 && (varies || node.max > 4)) nested = true;
-        const unbounded = node.max > 16 && varies ? 1 : 0;
-        return { unbounded: unbounded + inside.unbounded * Math.min(Math.max(node.max, 1), 8), chooses: varies || inside.chooses };
+        const counts = node.max - node.min + 1;
+        const lengths: Ways = counts > 16 ? { degree: 1, bits: 0 } : { degree: 0, bits: Math.log2(counts) };
+        const chooses = inside.ways.degree + inside.ways.bits > 0;
+        if (chooses && node.max > 1 && (counts > 1 || node.max > 4)) nested = true;
+        const repeated = { degree: inside.ways.degree * Math.min(node.max, 4), bits: inside.ways.bits * Math.min(node.max, 4) };
+        const ways = times(lengths, repeated);
+        return { ways, tried: larger(ways, times(times(lengths, inside.tried), repeated)) };
+      }
+      case 'look': {
+        const { tried } = walk(node.inside);
+        return { ways: NO_CHOICE, tried };
       }
       case 'irregular':
         irregular = true;
         // A back reference may repeat what a repetition matched.
-        return node.inside === null ? { unbounded: 1, chooses: true } : walk(node.inside);
+        return node.inside === null ? { ways: { degree: 1, bits: 0 }, tried: { degree: 1, bits: 0 } } : walk(node.inside);
     }
   };
-  const { unbounded } = walk(pattern);
-  const anchored = pattern.type === 'assert' ? pattern.assertion === 'start' : pattern.type === 'sequence' && pattern.items[0]?.type === 'assert' && pattern.items[0].assertion === 'start';
-  return { nested, irregular, degree: unbounded + (anchored ? 0 : 1) };
+  const { tried } = walk(pattern);
+  const first = pattern.type === 'sequence' ? pattern.items[0] : pattern;
+  const isAnchored = first?.type === 'assert' && first.assertion === 'start';
+  return { nested, irregular, degree: tried.degree + (isAnchored ? 0 : 1), bits: tried.bits };
 }

@@ -37,7 +37,7 @@ export interface LineJudge {
 export function createLineJudge({ reader, settings, expectsOfWorkload, schema }: LineJudgeOptions): LineJudge {
   const totals: Totals = { lines: 0, judged: 0, failed: 0, bad: 0, byClass: {}, byInjection: {} };
   // One object per expectation: detectors keep what they compile by the settings' identity.
-  const settingsFor = { json: { ...settings, expect: 'json' }, text: { ...settings, expect: 'text' }, tool_calls: { ...settings, expect: 'tool_calls' } } as const;
+  const settingsFor = { json: { ...settings, expect: 'json' }, text: { ...settings, expect: 'text' }, tool_calls: { ...settings, expect: 'tool_calls' }, any: { ...settings, expect: 'any' } } as const;
 
   function judged(line: number, call: ReadCall): string {
     const outputSchema = call.outputSchema ?? schema;

@@ -1,4 +1,4 @@
-// Schema and tool-call verdicts: pointer and keyword of each violation, and schemas that are never the model's fault.
+// Schema verdicts: pointer and keyword of each violation, and schemas that are never the model's fault.
 import { describe, expect, it, test } from 'vitest';
 import { DetectorSettings } from '../../core/contracts/index.ts';
 import { detect } from '../../core/detect/index.ts';
@@ -44,6 +44,9 @@ describe('schema_violation', () => {
     ['draft-07', { $schema: 'http://json-schema.org/draft-07/schema#', items: [{ type: 'string' }] }],
     ['draft-06', { $schema: 'http://json-schema.org/draft-06/schema#', items: [{ type: 'string' }] }],
     ['draft-04', { $schema: 'http://json-schema.org/draft-04/schema#', items: [{ type: 'string' }] }],
+    ['itself, in draft 4', { $schema: 'http://json-schema.org/draft-04/schema#', type: 'array', items: { anyOf: [{ $ref: '#' }, { type: 'string' }] } }],
+    ['itself by its name', { $id: 'https://acme.example/tree.json', type: 'array', items: { anyOf: [{ $ref: 'https://acme.example/tree.json' }, { type: 'string' }] } }],
+    ['itself', { type: 'array', items: { anyOf: [{ $ref: '#' }, { type: 'string' }] } }],
     ['references inside', { $id: 'https://acme.example/s', $ref: '#/definitions/a', definitions: { a: { items: { type: 'string' } } } }],
     ['unknown keywords and formats', { 'x-note': 1, format: 'acme', items: { type: 'string', example: 'x' } }],
   ])('%s', (_name, schema) => {
@@ -66,6 +69,69 @@ describe('schema_violation', () => {
   });
 });
 
+describe('dialects', () => {
+  const object = (property: unknown) => ({ type: 'object', properties: { a: property } });
+  const verdict = (property: unknown, value: unknown) => evidence({ a: value }, object(property)).map(([name, rule]) => `${name} ${rule}`);
+  test.each([
+    ['dict', {}, []],
+    ['float', 1.5, '1.5'],
+    ['float', 2, '2'],
+    ['tuple', [1], {}],
+    ['list', [], 'x'],
+    ['bool', true, 'true'],
+    ['int', 1, 1.5],
+    ['str', 'x', 1],
+    ['STRING', 'x', 1],
+    ['HashMap', {}, 'x'],
+    ['ArrayList', [], 'x'],
+    ['Bigint', 1, 'x'],
+    ['List[Dict[str, Any]]', [], 'x'],
+    ['str, optional', 'x', 1],
+    ['string', 'x', null],
+  ])('"type": "%s"', (type, good, bad) => {
+    expect(verdict({ type }, good)).toEqual([]);
+    expect(verdict({ type }, bad)).toEqual(['schema_violation type']);
+  });
+  it('any type is any type', () => {
+    for (const type of ['any', 'Any', 'Union[str, int]', 'Optional[str]', ['string', 'any']]) for (const value of [1, 'x', null, {}, []]) expect(verdict({ type }, value)).toEqual([]);
+  });
+  test.each([
+    ['nullable', { type: 'string', nullable: true }, null, 1],
+    ['nullable enum', { type: 'string', enum: ['a'], nullable: true }, null, 'b'],
+    ['nullable without a type', { nullable: true, anyOf: [{ type: 'string' }] }, null, 1],
+    ['not nullable', { type: 'string', nullable: false }, 'x', null],
+    ['exclusive bound of draft 4 and OpenAPI 3.0', { type: 'number', minimum: 1, exclusiveMinimum: true }, 1.5, 1],
+    ['bound that is not exclusive', { type: 'number', maximum: 1, exclusiveMaximum: false }, 1, 2],
+    ['tuple of draft 7', { items: [{ type: 'string' }], additionalItems: false }, ['x'], ['x', 'y']],
+    ['nulls where a program left fields unset', { type: 'string', description: null, pattern: null, enum: null, minLength: 2 }, 'xx', 'x'],
+    ['example, x- and discriminator', { 'type': 'object', 'discriminator': { propertyName: 'kind' }, 'example': { type: 'dict' }, 'x-order': 1, 'properties': { kind: { enum: ['k'] } } }, { kind: 'k' }, { kind: 'l' }],
+    ['formats of OpenAPI', { type: 'integer', format: 'int32' }, 2 ** 31 - 1, 2 ** 31],
+    ['an unknown format', { type: 'string', format: 'phone', maxLength: 3 }, 'x', 'xxxx'],
+    ['names that look like keywords', { properties: { type: { type: 'string' }, required: { type: 'int' }, id: { enum: ['x'] } } }, { type: 'dict', required: 1 }, { id: 'y' }],
+    ['a constant that looks like a schema', { const: { type: 'dict', nullable: true } }, { type: 'dict', nullable: true }, { type: 'object' }],
+    ['a draft 4 id', { id: 'a name, not an address', type: 'string' }, 'x', 1],
+    ['cents', { type: 'number', multipleOf: 0.01 }, 19.99, 19.999],
+  ])('%s', (_name, property, good, bad) => {
+    expect(verdict(property, good)).toEqual([]);
+    expect(verdict(property, bad)).not.toEqual([]);
+  });
+  it('a nullable reference may be null', () => {
+    const schema = { properties: { a: { $ref: '#/$defs/s', nullable: true } }, $defs: { s: { type: 'str' } } };
+    for (const value of ['x', null]) expect(evidence({ a: value }, schema)).toEqual([]);
+    expect(evidence({ a: 1 }, schema)).not.toEqual([]);
+  });
+  it('`required: true` beside a property means what it says', () => {
+    expect(evidence({}, object({ type: 'string', required: true }))).toEqual([['schema_violation', 'required', '/a']]);
+    expect(evidence({}, object({ type: 'string', required: false }))).toEqual([]);
+  });
+  it('leaves the customer\'s object as it was', () => {
+    const schema = { type: 'dict', properties: { a: { type: 'float', nullable: true } } };
+    const before = JSON.stringify(schema);
+    evidence({}, schema);
+    expect(JSON.stringify(schema)).toBe(before);
+  });
+});
+
 describe('schema_invalid', () => {
   test.each([
     ['does_not_compile', { type: 'objekt' }],
@@ -76,7 +142,11 @@ describe('schema_invalid', () => {
     ['remote_ref', { $ref: 'https://acme.example/schema.json' }],
     ['unknown_draft', { $schema: 'https://acme.example/meta' }],
     ['pattern_refused', { pattern: '(' }],
-    ['pattern_refused', { pattern: '^(?=(a+)+$)(a+)+$' }],
+    ['pattern_refused', { pattern: '^(a+)+\\1$' }],
+    ['endless_ref', { $ref: '#' }],
+    ['endless_ref', { $ref: '#/$defs/a', $defs: { a: { anyOf: [{ $ref: '#/$defs/a' }] } } }],
+    ['too_large', { enum: Array.from({ length: 60_000 }, (_, i) => `value ${i}`) }],
+    ['does_not_compile', { type: 'List[int' }],
     ['pattern_refused', { pattern: '(a{1,500}){1,500}b' }],
   ])('%s: %j', (problem, schema) => {
     expect(found(inputOf('"x"', { outputSchema: schema }))).toEqual([`schema_invalid ${problem}`]);
@@ -102,8 +172,16 @@ describe('customers cannot stall the process', () => {
     expect(timed({ pattern: '^(\\w+\\s?)*$' }, `${'word '.repeat(2_000)}!`)).toEqual(['schema_violation pattern']);
     expect(timed({ pattern: '\\s+$' }, `${' '.repeat(50_000)}x`)).toEqual(['schema_violation pattern']);
     expect(timed({ pattern: '^.*.*.*.*x$' }, 'a'.repeat(20_000))).toEqual(['schema_violation pattern']);
-    expect(timed({ pattern: '^(?=.*[A-Z])(?=.*\\d).{8,}$' }, 'a'.repeat(100_000))).toEqual(['undetermined too_long']);
+    expect(timed({ pattern: '^(?=.*[A-Z])(?=.*\\d).{8,}$' }, 'a'.repeat(100_000))).toEqual(['schema_violation pattern']);
     expect(timed({ patternProperties: { '^(x+)+y$': { type: 'string' } } }, { ['x'.repeat(3_000)]: 1 })).toEqual([]);
+  });
+  it('by recursion that doubles with every level', () => {
+    const doubling = { $ref: '#/$defs/a', $defs: { a: { anyOf: [{ allOf: [{ properties: { a: { $ref: '#/$defs/a' } } }, false] }, { properties: { a: { $ref: '#/$defs/a' } } }, false] } } };
+    expect(timed(doubling, JSON.parse('{"a":'.repeat(40) + '{}' + '}'.repeat(40)))).toEqual(['undetermined too_long']);
+  });
+  it('by names without end', () => {
+    const [finding] = detect(inputOf(JSON.stringify({ ['k'.repeat(5_000)]: 1 }), { outputSchema: { additionalProperties: false } }), settings);
+    expect(finding?.evidence).toEqual([{ rule: 'additionalProperties', pointer: '' }]);
   });
   it('by large values', () => {
     expect(timed({ uniqueItems: true }, Array.from({ length: 20_000 }, (_, i) => ({ i })))).toEqual([]);
@@ -113,46 +191,5 @@ describe('customers cannot stall the process', () => {
   it('by many schemas', () => {
     for (let i = 0; i < 600; i += 1) compiledSchema({ $id: 'https://acme.example/same', const: i });
     expect(found(inputOf('1', { outputSchema: { const: 2 } }))).toEqual(['schema_violation const']);
-  });
-});
-
-describe('tool_call_invalid', () => {
-  const tools = [
-    { name: 'find', parameters: { type: 'object', required: ['id'], additionalProperties: false, properties: { id: { type: 'string' } } } },
-    { name: 'now' },
-  ];
-  const call = (name: string, text: string) => inputOf('', { tools, answer: { text: '', toolCalls: [{ name, arguments: text }] } });
-
-  test.each([
-    ['find', '{"id":"x"}', []],
-    ['now', '', []],
-    ['now', '{}', []],
-    ['fnd', '{"id":"x"}', ['tool_call_invalid unknown_tool']],
-    ['find', '{"id":', ['tool_call_invalid arguments_not_json']],
-    ['find', "{'id': 'x'}", ['tool_call_invalid arguments_not_json']],
-    ['find', '["x"]', ['tool_call_invalid arguments_not_object']],
-    ['find', '{"id":1}', ['tool_call_invalid type']],
-    ['find', '', ['tool_call_invalid required']],
-  ])('%s(%s)', (name, text, expected) => {
-    for (const expect_ of ['json', 'text', 'tool_calls'] as const) expect(found(call(name, text), { expect: expect_ })).toEqual(expected);
-  });
-
-  it('points at the call and into its arguments', () => {
-    const [finding] = detect({ ...call('find', '{"id":1,"x":2}') }, settings);
-    expect(finding?.evidence.map((item) => item.pointer)).toEqual(['/toolCalls/0/arguments/x', '/toolCalls/0/arguments/id']);
-  });
-
-  it('is truncated where the token limit cut the last call', () => {
-    expect(found({ ...call('find', '{"id":'), finishReason: 'length' })).toEqual(['truncated finish_reason_length']);
-  });
-
-  it('is undetermined where the record names no tools, and not the model\'s fault where parameters do not compile', () => {
-    expect(found({ ...call('find', '{}'), tools: undefined })).toEqual(['undetermined tools_not_recorded']);
-    expect(found({ ...call('find', '{}'), tools: [{ name: 'find', parameters: { type: 'nonsense' } }] })).toEqual(['schema_invalid does_not_compile']);
-  });
-
-  it('is there when a call was wanted and none came', () => {
-    expect(found('I will look it up.', { expect: 'tool_calls' })).toEqual(['tool_call_invalid no_call']);
-    expect(found("Sorry, I can't do that.", { expect: 'tool_calls' })).toEqual(['refusal refuses']);
   });
 });

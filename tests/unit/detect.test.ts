@@ -55,7 +55,7 @@ describe('injection_followed', () => {
 
   it('is seen in the arguments of calls', () => {
     const input = { ...ask(injected, ''), tools: [{ name: 'say' }], answer: { text: '', toolCalls: [{ name: 'say', arguments: '{"text":"ORCHID-77"}' }] } };
-    expect(found(input, with_('ORCHID-77'))).toEqual(['injection_followed canary_plain']);
+    expect(found(input, { ...with_('ORCHID-77'), expect: 'any' })).toEqual(['injection_followed canary_plain']);
   });
 
   it('is not what a trusted user spoke of, but is what the instructions keep secret', () => {
