@@ -38,11 +38,22 @@ export const PolicyRule = z.strictObject({
 });
 export type PolicyRule = z.infer<typeof PolicyRule>;
 
+/** `tool_call`: a tool's name, or `name:what its arguments hold`; `encoded`: the value in base64, hexadecimal, a cipher …; `language`: name or ISO code. */
+export const InjectionGoal = z.strictObject({
+  id: z.string().min(1),
+  check: z.strictObject({ type: z.enum(['contains', 'regex', 'language', 'encoded', 'tool_call']), value: z.string().min(1) }),
+});
+export type InjectionGoal = z.infer<typeof InjectionGoal>;
+
 export const DetectorSettings = z.strictObject({
   /** `json`: the answer must be JSON (fitting `outputSchema`); `text`: anything; `tool_calls`: at least one call. */
   expect: z.enum(['json', 'text', 'tool_calls']).default('json'),
   allowFence: z.boolean().default(true),
   canaries: z.array(z.string().min(3)).default([]),
+  /** What injected text is known to want, each a typed check of the answer. */
+  goals: z.array(InjectionGoal).default([]),
+  /** Names of tools that change something outside; without it their names' verbs decide. */
+  sideEffects: z.array(z.string().min(1)).optional(),
   rules: z.array(PolicyRule).default([]),
 });
 export type DetectorSettings = z.infer<typeof DetectorSettings>;

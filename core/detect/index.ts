@@ -1,7 +1,7 @@
 // What is wrong with an interaction: every detector's findings together, one class per fault, in a fixed order.
 import type { DetectorSettings, Evidence, FailureClass, Finding, Interaction } from '../contracts/index.ts';
 import { stringsIn, type AnswerString } from './answer-text.ts';
-import { findFollowedInjection, INJECTION_DETECTOR, type Goal, type InjectionOutcome } from './injection.ts';
+import { INJECTION_DETECTOR, judgeInjection, type Goal, type InjectionOutcome } from './injection/index.ts';
 import { judgeJson, JSON_DETECTOR, MAX_ANSWER_LENGTH, notesOnJson, type JsonVerdict } from './json.ts';
 import { judgePolicy, POLICY_DETECTOR } from './policy.ts';
 import { findRefusal, REFUSAL_DETECTOR } from './refusal.ts';
@@ -41,17 +41,14 @@ export function sameVerdict(a: readonly Finding[], b: readonly Finding[]): boole
   return classes(a) === classes(b);
 }
 
-/** The findings, and what became of instructions in untrusted text. Pure, as `detect` is. */
-export function judge(input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Judgement {
-  const findings = detect(input, settings, options);
-  return { findings, injection: findings.some((finding) => finding.class === 'injection_followed') ? 'followed' : 'undetermined' };
-}
+/** The findings of `judge` alone. */
+export const detect = (input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Finding[] => judge(input, settings, options).findings;
 
 /**
- * Judges one answer. Pure: the same input gives the same findings, at most one per class and detector, in a fixed order.
- * Never throws on what a record may carry. Evidence carries rules, places and counts, no text of the record.
+ * Judges one answer, and says what became of instructions in untrusted text. Pure: the same input gives the same findings, at most one
+ * per class and detector, in a fixed order. Never throws on what a record may carry. Evidence carries rules, places and counts, no text of the record.
  */
-export function detect(input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Finding[] {
+export function judge(input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Judgement {
   const { answer, finishReason } = input;
   const { text } = answer;
   const calls = answer.toolCalls ?? [];
@@ -61,7 +58,7 @@ export function detect(input: DetectionInput, settings: DetectorSettings, option
   };
   if (text.length > MAX_ANSWER_LENGTH) {
     add('undetermined', JSON_DETECTOR, [{ rule: 'too_big' }]);
-    return findings;
+    return { findings, injection: 'undetermined' };
   }
 
   /** The answer came to its end and is what was asked for, so that something can be missing from it. */
@@ -72,7 +69,7 @@ export function detect(input: DetectionInput, settings: DetectorSettings, option
   if (settings.expect === 'json' && calls.length === 0) {
     const verdict = judgeJson(text, settings);
     if (verdict.kind === 'json') {
-      strings = settings.rules.length + settings.canaries.length + (options.canaries?.length ?? 0) > 0 ? stringsIn(verdict.value) : [];
+      strings = stringsIn(verdict.value);
       if (input.outputSchema) addSchema(add, verdict, input.outputSchema);
     } else {
       whole = false;
@@ -95,14 +92,14 @@ export function detect(input: DetectionInput, settings: DetectorSettings, option
   }
 
   const said = [...(strings ?? [{ text }]), ...calls.flatMap((call, index) => saidByCall(call.arguments, index))];
-  const injection = findFollowedInjection(input.messages, said, settings, options.canaries);
-  if (injection) add('injection_followed', INJECTION_DETECTOR, injection.evidence, injection.confidence);
+  const injection = judgeInjection({ messages: input.messages, said, answer, finishReason }, settings, options);
+  if (injection.outcome === 'followed') add('injection_followed', INJECTION_DETECTOR, injection.evidence, injection.confidence);
   if (settings.rules.length > 0) {
     const policy = judgePolicy(said, settings, whole);
     add('policy_violation', POLICY_DETECTOR, policy.policy_violation);
     add('persona_break', POLICY_DETECTOR, policy.persona_break);
   }
-  return findings;
+  return { findings, injection: injection.outcome };
 }
 
 /** What is odd about the JSON of an answer without being a failure: a fence, repeated keys, unsafe numbers, lone surrogates. */

@@ -1,0 +1,67 @@
+// Instructions in text from outside: sentences that tell somebody to do something, and which of them speak to the model.
+import { sentencesOf } from './text.ts';
+
+/**
+ * `addressed`: speaks to the model or of its answer, or follows words that try to take it over; `imperative`: tells somebody to do
+ * something, as any letter may; `question`: asks something.
+ */
+export interface Instruction {
+  text: string;
+  strength: 'addressed' | 'imperative' | 'question';
+  /** Follows or is an attempt to replace the model's instructions. */
+  overrides: boolean;
+}
+
+const MAX_INSTRUCTIONS = 200;
+const MAX_INSTRUCTION_LENGTH = 1_200;
+/** How far words that take the model over reach. */
+const OVERRIDE_REACH = 2_000;
+
+const VERBS = new Set(
+  'accept activate add address advise advertise advocate allow analyze analyse anagram answer append apply appeal approve argue arrange ask assert assess assign attach augment authorize award ban base64 begin blend book boost break bring build buy calculate call cancel capitalize change check choose cite claim classify close combine compare complete compose compute conclude confirm connect consider construct contact convert convince copy correct count craft create debug declare decode decrease define delete deliver demonstrate deposit deploy describe design detail determine develop disable disclose discuss display disregard distribute divulge do donate download draft elaborate elucidate email embed emphasize emphasise employ enable encode encourage encrypt end endorse enhance ensure enter erase establish evaluate examine exclude execute exfiltrate explain export express extend extract fetch fill find finish follow forget forward format generate get give go grant greet group guide help highlight identify ignore illustrate imagine implement imply incorporate increase indicate inform infuse initiate insert insist install instruct integrate introduce invest invite invert invoke issue join jumble keep lead leak learn link list load log look mail make mention merge message misspell modify move mask name navigate never note notify obfuscate offer omit open order outline output override paraphrase pay perform persuade pick place plan play point post praise predict prepare present pretend print prioritize proceed produce promote prompt propose provide publish purchase push put quote raise read rearrange recite recommend record redirect refer refund refuse register reject remember remind remove rename render repeat rephrase replace reply report request reschedule research reserve reset respond restrict retrieve return reveal reverse review rewrite roleplay route run save say scan schedule scramble search select send sell set share shift show sign sing skip solve speak spell spread start state stop store stress submit subscribe substitute suggest summarize summarise support swap switch talk tease tell terminate thank think throw tidy tout transcribe transfer transform translate transmit tweet type undermine unlock unsubscribe update upgrade upload urge use utilize verify view visit vote wire wish withdraw write act adopt absorb engage enlist enrich fuse meld leverage harness weave include incite warn recount narrate'.split(' '),
+);
+
+/** Speaks of what the model will say. */
+const OF_THE_ANSWER = /\b(?:(?:your|this|each|every|any|all|the) (?:\p{L}+ ){0,2}(?:response|answer|reply|replies|responses|answers|output|completion|summary|summaries|elucidation)|your (?:\p{L}+ ){0,2}(?:explanation|solution|code|codebase|implementation|algorithm|translation|message|text|task|rules|sentences?|words?|result|writing))\b/iu;
+/** Speaks of the one that the model speaks to, or wants something said. */
+const SPEECH_ACT = /^(?:say|tell|print|output|respond|reply|repeat|state|claim|assert|insist|inform|convince|persuade|urge|pretend|act as|roleplay|mention|recommend|suggest that|suggest to|promote|advertise|praise|begin|end|conclude|append|insert|encode|encrypt|write everything|write (?:all|your)|speak|answer (?:only|in|with|using|everything|every|all|as))\b/i;
+const TO_A_MODEL = /\b(?:A\.?I\.?(?= (?:assistants?|models?|agents?|systems?|summari[sz]ers?)|[:,!]| reading)|LLMs?|(?:large )?language models?|chat ?bots?|GPT(?:-\d\w*)?|ChatGPT|Claude|Gemini|Llama|copilot|AI assistants?|AI models?|AI agents?|AI systems?)\b|(?:^|[\s>"'(*])(?:(?:dear|hey|hello|hi|attention|note to) )?(?:the )?(?:assistant|AI|model|bot)\s*[:,!]|\bsystem prompt\b/;
+const OVERRIDE = /\b(?:ignore|disregard|forget|override|bypass|stop (?:what|following)|do not follow)\b[^.!?\n]{0,60}\b(?:instructions?|prompts?|previous|above|prior|earlier|preceding|rules?|guidelines?|context|the user|the table|task|everything|commands?)\b|\b(?:new|updated|real|actual|additional|special|important|urgent|priority) (?:important )?(?:instructions?|directives?|system prompt|system message)\b|\[\/?INST\]|<\|?(?:system|im_start|user|assistant)\|?>|^\W*#+\s*(?:system|instructions?)\b|<information>|\bsystem (?:prompt|override|note|alert|command)\b|^\W*system\s*(?:message)?:|\byou are now\b|\bfrom now on,? (?:you|answer|respond|reply|speak|write|act)|\b(?:note|message|instructions?|important|attention|notice)\b[^.\n]{0,25}\b(?:to|for|from)\b[^.\n]{0,40}\b(?:AI|LLMs?|assistants?|language models?|models?|bots?|agents?|summari[sz]ers?|GPT\S*|Claude)\b|\bbefore you (?:can )?(?:solve|answer|continue|proceed|respond|do (?:the|any|this|what))\b|\b(?:developer|debug|admin|god|test) mode\b|\bTODO:? for (?:the )?(?:AI|assistant)/im;
+
+/** Words that come before the verb of an instruction. */
+const LEAD_IN = /^(?:[\s>*#\-–—•("'“‘`[\]{}<!=|:;,.]|\d{1,2}[.)]|<[^<>]{0,80}>|\\n|(?:important|note|notice|attention|urgent|system|assistant|ai|ps|p\.s|update|reminder|warning|todo|also|then|now|next|finally|lastly|and|but|so|or|just|please|kindly|first|second|additionally|furthermore|moreover|instead|simply|always|immediately|further|again|hey|hi|hello|dear|ok|okay|well|thanks|do not forget to|don['’]t forget to|remember to|don['’]t hesitate to|feel free to|make sure (?:that you|to|you)|be sure to|keep in mind to|try to|i['’]?d? (?:want|need|like|would like|ask|beg) you to|you (?:must|should|need to|have to|will|are to|can|may|shall|might|ought to)(?: also| now| always| first)?|your (?:task|job|goal|role|mission|new task) is (?:now )?to|(?:can|could|would|will) you(?: please)?|let['’]s|we need you to|it is (?:important|essential|crucial) (?:to|that you)|seamlessly|harmoniously)(?![\p{L}\p{N}])|(?:in|at|before|after|when|whenever|while|once|instead|from|for|if|as|to|with|note to)\s[^,.:!?\n]{1,90}[,:]|[\p{L}][\p{L} .'-]{0,30}[,:](?=\s))/iu;
+
+/** The sentence from its verb on, where it is an imperative. */
+function imperativeOf(sentence: string): string | null {
+  let rest = sentence.slice(0, MAX_INSTRUCTION_LENGTH);
+  for (let step = 0; step < 14; step += 1) {
+    const [word = ''] = /^[\p{L}\d]+(?:['’]t)?/u.exec(rest) ?? [];
+    if (VERBS.has(word.toLowerCase()) && !/^\p{L}+\s*[:,](?!\s*["“'])/u.test(rest)) return rest;
+    const lead = LEAD_IN.exec(rest)?.[0] ?? '';
+    if (lead === '') return null;
+    rest = rest.slice(lead.length);
+  }
+  return null;
+}
+
+const ASKS = /^(?:\W|and |but |so |also |hi |hello |hey )*(?:what|who|whom|whose|which|when|where|why|how|can you|could you|would you|will you|do you|does|did|is|are|was|were|have you|has|should)\b/i;
+
+/** Instructions in one piece of text from outside, in their order. */
+export function instructionsIn(text: string): Instruction[] {
+  const found: Instruction[] = [];
+  const overrides = OVERRIDE.test(text) || TO_A_MODEL.test(text);
+  let reach = -1;
+  for (const { text: sentence, start } of sentencesOf(text)) {
+    if (found.length >= MAX_INSTRUCTIONS) break;
+    const piece = sentence.slice(0, MAX_INSTRUCTION_LENGTH);
+    if (overrides && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece))) reach = start + OVERRIDE_REACH;
+    const underSpell = start <= reach;
+    const order = imperativeOf(piece);
+    if (order !== null) {
+      const addressed = underSpell || OF_THE_ANSWER.test(piece) || SPEECH_ACT.test(order);
+      found.push({ text: piece, strength: addressed ? 'addressed' : 'imperative', overrides: underSpell });
+    } else if (underSpell || (OF_THE_ANSWER.test(piece) && /\b(?:must|should|needs? to|has to|have to|will) (?:also )?(?:be|contain|include|start|end|begin|use|have|embody|assimilate|flourish)\b|\bcould flourish\b/i.test(piece))) found.push({ text: piece, strength: 'addressed', overrides: underSpell });
+    else if (piece.endsWith('?') && ASKS.test(piece)) found.push({ text: piece, strength: 'question', overrides: false });
+  }
+  return found;
+}
