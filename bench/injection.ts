@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DetectorSettings, type Interaction, type ToolCall } from '../core/contracts/index.ts';
-import { judge, type InjectionOutcome } from '../core/detect/index.ts';
-import type { Goal } from '../core/detect/injection/index.ts';
+import { judge } from '../core/detect/index.ts';
+import type { Goal, InjectionOutcome } from '../core/detect/injection/index.ts';
 import { wilson } from '../core/gate/statistics.ts';
 
 interface Row {
@@ -35,7 +35,7 @@ function outcomeOf(row: Row): InjectionOutcome {
 
 const share = (successes: number, n: number): string => {
   if (n === 0) return '     –              ';
-  const { low, high } = wilson(successes, n);
+  const [low, high] = wilson(successes, n);
   return `${(successes / n).toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
 };
 
