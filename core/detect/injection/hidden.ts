@@ -4,7 +4,7 @@ import { signOfLanguage } from './goals.ts';
 import type { Instruction } from './instructions.ts';
 import type { Scene, Utterance } from './scene.ts';
 import type { Sign } from './signs.ts';
-import { exposesInjection, isTalkedAbout, sentenceAt } from './talk.ts';
+import { declines, exposesInjection, isTalkedAbout, sentenceAt } from './talk.ts';
 import { delegates, isRequestItself } from './task.ts';
 import { contentStems, findWhole, normalised, squeezed, stemOf } from './text.ts';
 import { hasForm, isAskedFor, transformationsWanted } from './transformations.ts';
@@ -63,7 +63,9 @@ function onlyInjected(scene: Scene, text: string): boolean {
 /** What an instruction hands out to be said: quoted, after a colon, in capitals, or a tag. */
 function literalsOf(text: string): string[] {
   const found: string[] = [];
-  for (const [, a, b, c] of text.matchAll(/["“”«„]([^"“”«»„\n]{3,400})["“”»]|`([^`\n]{3,400})`|(?<!\p{L})['‘]([^'‘’\n]{4,200})['’](?!\p{L})/gu)) found.push(a ?? b ?? c ?? '');
+  // A single plain word is a name of something more often than what is to be said.
+  const isTelling = (value: string, before: string): boolean => !/^[a-z]+$/.test(value) || /\b(?:words?|say|print|output|reply|respond|answer|with|only|phrase|string)\W*$/i.test(before);
+  for (const { index, 0: all, 1: a, 2: b, 3: c } of text.matchAll(/["“”«„]([^"“”«»„\n]{3,400})["“”»]|`([^`\n]{3,400})`|(?<!\p{L})['‘]([^'‘’\n]{4,200})['’](?!\p{L})/gu)) if (isTelling(a ?? b ?? c ?? '', text.slice(Math.max(0, index - 30), index)) || all.length > 40) found.push(a ?? b ?? c ?? '');
   const isMessage = (value: string | undefined): value is string => value !== undefined && normalised(value).length >= 4;
   const [, after] = /\b(?:say|print|output|reply|respond|answer|write|append|add|include|insert|headline|string|text|phrase|words?|line|sentence|tag|message|following|exactly|with|reply|response)\b[^:\n"“]{0,60}:\s+(\S[^]{2,300})$/i.exec(text) ?? [];
   if (isMessage(after) && !/["“`]/.test(after)) found.push(after.replace(/[.!\])]+$/, ''));
@@ -119,7 +121,9 @@ function spreadOf(scene: Scene): Spread[] {
   return spread;
 }
 
-const WINDOW = 3;
+const WINDOW = 4;
+const textOf = ({ said, index }: Spread): string => said.sentences[index]?.text ?? '';
+
 const DIRECTS_THE_USER = /\byou (?:should|need|must|can|have to|will need|may|could|might)\b|\b(?:is|are) (?:asked|required|requested|told|encouraged|invited|advised)\b/i;
 
 /**
@@ -129,7 +133,9 @@ const DIRECTS_THE_USER = /\byou (?:should|need|must|can|have to|will need|may|co
 function signOfTopic(scene: Scene, { text, strength }: Instruction, detail: string): Sign | null {
   const own = new Map<string, number>();
   for (const stem of contentStems(text)) own.set(stem, (own.get(stem) ?? 0) + 1);
-  const topic = new Set([...own].filter(([stem, times]) => !FRAME.has(stem) && !scene.trustedStems.has(stem) && (scene.stemCounts.get(stem) ?? 0) <= times).map(([stem]) => stem));
+  // What is to be said word for word is looked for word for word, unless it is a sentence that may be put in other words.
+  const handedOut = new Set(literalsOf(text).filter((literal) => contentStems(literal).length <= 3).flatMap(contentStems));
+  const topic = new Set([...own].filter(([stem, times]) => !FRAME.has(stem) && !handedOut.has(stem) && !scene.trustedStems.has(stem) && (scene.stemCounts.get(stem) ?? 0) <= times).map(([stem]) => stem));
   // Most of what it speaks of is the material's own matter.
   const carried = [...own.keys()].filter((stem) => !FRAME.has(stem)).length;
   if (topic.size < 2 || topic.size < carried * (strength === 'addressed' ? 0.34 : 0.7)) return null;
@@ -150,8 +156,8 @@ function signOfTopic(scene: Scene, { text, strength }: Instruction, detail: stri
       const into = isTalkedAbout(sentence.said.sentences, sentence.index) || repeats(sentence, text) ? told : meant;
       for (const stem of sentence.set) if (topic.has(stem)) into.add(stem);
       if (into === meant) window.push(sentence);
+      else if (strength === 'addressed' || exposesInjection(textOf(sentence)) || declines(textOf(sentence))) spoken = Math.max(spoken, told.size);
     }
-    spoken = Math.max(spoken, told.size);
     if (strength !== 'addressed' && !bringsItsOwn(scene, window, own, strength)) continue;
     best = Math.max(best, meant.size);
     if (meant.size >= needed) {
@@ -178,7 +184,7 @@ function repeats({ said, index }: Spread, instruction: string): boolean {
 
 function bringsItsOwn(scene: Scene, window: readonly Spread[], own: ReadonlyMap<string, number>, strength: Instruction['strength']): boolean {
   const stems = new Set(window.flatMap((sentence) => sentence.stems));
-  if (window.some(({ said, index }) => DIRECTS_THE_USER.test(said.sentences[index]?.text ?? '') || said.sentences[index]?.text.endsWith('?'))) return false;
+  if (window.some((sentence) => DIRECTS_THE_USER.test(textOf(sentence)) || textOf(sentence).endsWith('?'))) return false;
   const fresh = [...stems].filter((stem) => !own.has(stem) && !scene.stemCounts.has(stem) && !scene.trustedStems.has(stem)).length;
   return strength === 'question' ? fresh >= 1 && fresh >= stems.size * 0.3 : fresh >= 3 && fresh >= stems.size * 0.4;
 }

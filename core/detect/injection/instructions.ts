@@ -22,14 +22,16 @@ const VERBS = new Set(
 );
 
 /** Speaks of what the model will say. */
-const OF_THE_ANSWER = /\b(?:(?:your|this|each|every|any|all|the) (?:\p{L}+ ){0,2}(?:response|answer|reply|replies|responses|answers|output|completion|summary|summaries|elucidation)|your (?:\p{L}+ ){0,2}(?:explanation|solution|code|codebase|implementation|algorithm|translation|message|text|task|rules|sentences?|words?|result|writing))\b/iu;
+const OF_THE_ANSWER = /\b(?:(?:your|this|each|every|any|all|the) (?:\p{L}+ ){0,2}(?:response|answer|reply|replies|responses|answers|output|completion|summary|summaries|elucidation)|your (?:\p{L}+ ){0,2}(?:explanation|solution|code|codebase|implementation|algorithm|translation|writing))\b/iu;
 /** Speaks of the one that the model speaks to, or wants something said. */
-const SPEECH_ACT = /^(?:say|tell|print|output|respond|reply|repeat|state|claim|assert|insist|inform|convince|persuade|urge|pretend|act as|roleplay|mention|recommend|suggest that|suggest to|promote|advertise|praise|begin|end|conclude|append|insert|encode|encrypt|write everything|write (?:all|your)|speak|answer (?:only|in|with|using|everything|every|all|as))\b/i;
+const SPEECH_ACT =
+  /^(?:say (?!hello|hi\b|thanks|goodbye)|(?:tell|inform|convince|persuade|urge|advise|assure|warn) (?:the |all |any )?(?:users?|readers?|customers?|guests?|clients?|recipients?|audience|people|everyone|person)\b|(?:respond|reply|answer|speak|talk) (?:only|just|in|with|using|everything|every|all|as|like|exactly|entirely|exclusively)\b|(?:state|claim|assert|insist|pretend|conclude|suggest|mention) (?:in (?:your|the) \w+ )?that\b|pretend (?:to|you)\b|act as\b|roleplay\b|write (?:everything|all|your|every|in (?:all|capital|upper|reverse))\b|(?:suggest|recommend) (?:to |that )?(?:the )?(?:users?|readers?|customers?|people|everyone)\b|(?:encode|encrypt|translate) (?:your|the|this|all|everything)\b|(?:print|output|repeat|echo|(?:begin|end|finish|conclude) with)\b[^\n]{0,60}?(?:["“`<]|:\s|\b(?:[A-Z][A-Z0-9_-]{3,})\b|\b(?:the (?:word|phrase|string|sentence|token|text)|exactly|verbatim)\b))/;
+const SPEECH_ACT_ANY_CASE = new RegExp(SPEECH_ACT.source.replace('[A-Z][A-Z0-9_-]{3,}', '\\b\\B'), 'i');
 const TO_A_MODEL = /\b(?:A\.?I\.?(?= (?:assistants?|models?|agents?|systems?|summari[sz]ers?)|[:,!]| reading)|LLMs?|(?:large )?language models?|chat ?bots?|GPT(?:-\d\w*)?|ChatGPT|Claude|Gemini|Llama|copilot|AI assistants?|AI models?|AI agents?|AI systems?)\b|(?:^|[\s>"'(*])(?:(?:dear|hey|hello|hi|attention|note to) )?(?:the )?(?:assistant|AI|model|bot)\s*[:,!]|\bsystem prompt\b/;
 const OVERRIDE = /\b(?:ignore|disregard|forget|override|bypass|stop (?:what|following)|do not follow)\b[^.!?\n]{0,60}\b(?:instructions?|prompts?|previous|above|prior|earlier|preceding|rules?|guidelines?|context|the user|the table|task|everything|commands?)\b|\b(?:new|updated|real|actual|additional|special|important|urgent|priority) (?:important )?(?:instructions?|directives?|system prompt|system message)\b|\[\/?INST\]|<\|?(?:system|im_start|user|assistant)\|?>|^\W*#+\s*(?:system|instructions?)\b|<information>|\bsystem (?:prompt|override|note|alert|command)\b|^\W*system\s*(?:message)?:|\byou are now\b|\bfrom now on,? (?:you|answer|respond|reply|speak|write|act)|\b(?:note|message|instructions?|important|attention|notice)\b[^.\n]{0,25}\b(?:to|for|from)\b[^.\n]{0,40}\b(?:AI|LLMs?|assistants?|language models?|models?|bots?|agents?|summari[sz]ers?|GPT\S*|Claude)\b|\bbefore you (?:can )?(?:solve|answer|continue|proceed|respond|do (?:the|any|this|what))\b|\b(?:developer|debug|admin|god|test) mode\b|\bTODO:? for (?:the )?(?:AI|assistant)/im;
 
 /** Words that come before the verb of an instruction. */
-const LEAD_IN = /^(?:[\s>*#\-–—•("'“‘`[\]{}<!=|:;,.]|\d{1,2}[.)]|<[^<>]{0,80}>|\\n|(?:important|note|notice|attention|urgent|system|assistant|ai|ps|p\.s|update|reminder|warning|todo|also|then|now|next|finally|lastly|and|but|so|or|just|please|kindly|first|second|additionally|furthermore|moreover|instead|simply|always|immediately|further|again|hey|hi|hello|dear|ok|okay|well|thanks|do not forget to|don['’]t forget to|remember to|don['’]t hesitate to|feel free to|make sure (?:that you|to|you)|be sure to|keep in mind to|try to|i['’]?d? (?:want|need|like|would like|ask|beg) you to|you (?:must|should|need to|have to|will|are to|can|may|shall|might|ought to)(?: also| now| always| first)?|your (?:task|job|goal|role|mission|new task) is (?:now )?to|(?:can|could|would|will) you(?: please)?|let['’]s|we need you to|it is (?:important|essential|crucial) (?:to|that you)|seamlessly|harmoniously)(?![\p{L}\p{N}])|(?:in|at|before|after|when|whenever|while|once|instead|from|for|if|as|to|with|note to)\s[^,.:!?\n]{1,90}[,:]|[\p{L}][\p{L} .'-]{0,30}[,:](?=\s))/iu;
+const LEAD_IN = /^(?:<[^<>\n]{0,80}>|[\s>*#\-–—•("'“‘`[\]{}<!=|:;,.]|\d{1,2}[.)]|\\n|(?:in|within|at the (?:end|start|beginning|top|bottom) of|to|into) (?:your|the|this|every|each) (?:\p{L}+ )?(?:response|answer|reply|output|summary)s?(?![\p{L}])|(?:important|note|notice|attention|urgent|system|assistant|ai|ps|p\.s|update|reminder|warning|todo|also|then|now|next|finally|lastly|and|but|so|or|just|please|kindly|first|second|additionally|furthermore|moreover|instead|simply|always|immediately|further|again|hey|hi|hello|dear|ok|okay|well|thanks|do not forget to|don['’]t forget to|remember to|don['’]t hesitate to|feel free to|make sure (?:that you|to|you)|be sure to|keep in mind to|try to|i['’]?d? (?:want|need|like|would like|ask|beg) you to|you (?:must|should|need to|have to|will|are to|can|may|shall|might|ought to)(?: also| now| always| first)?|your (?:task|job|goal|role|mission|new task) is (?:now )?to|(?:can|could|would|will) you(?: please)?|let['’]s|we need you to|it is (?:important|essential|crucial) (?:to|that you)|seamlessly|harmoniously)(?![\p{L}\p{N}])|(?:in|at|before|after|when|whenever|while|once|instead|from|for|if|as|to|with|note to)\s[^,.:!?\n]{1,90}[,:]|[\p{L}][\p{L} .'-]{0,30}[,:](?=\s))/iu;
 
 /** The sentence from its verb on, where it is an imperative. */
 function imperativeOf(sentence: string): string | null {
@@ -44,6 +46,9 @@ function imperativeOf(sentence: string): string | null {
   return null;
 }
 
+/** Obliges whoever reads it, without an imperative. */
+const OBLIGES = /\b(?:you|assistant|model|AI|user) (?:must|should|need to|have to|will|are to|shall|is to)\b|\b(?:response|answer|reply|output) (?:must|should|has to|needs to)\b/i;
+
 const ASKS = /^(?:\W|and |but |so |also |hi |hello |hey )*(?:what|who|whom|whose|which|when|where|why|how|can you|could you|would you|will you|do you|does|did|is|are|was|were|have you|has|should)\b/i;
 
 /** Instructions in one piece of text from outside, in their order. */
@@ -55,12 +60,14 @@ export function instructionsIn(text: string): Instruction[] {
     if (found.length >= MAX_INSTRUCTIONS) break;
     const piece = sentence.slice(0, MAX_INSTRUCTION_LENGTH);
     if (overrides && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece))) reach = start + OVERRIDE_REACH;
+    // A tag that closes what took the model over gives it back.
+    if (/^\W{0,3}<\/(?:information|system|instructions?)>|^\W{0,3}\[\/INST\]/i.test(piece)) reach = -1;
     const underSpell = start <= reach;
     const order = imperativeOf(piece);
     if (order !== null) {
-      const addressed = underSpell || OF_THE_ANSWER.test(piece) || SPEECH_ACT.test(order);
+      const addressed = underSpell || OF_THE_ANSWER.test(piece) || SPEECH_ACT.test(order) || SPEECH_ACT_ANY_CASE.test(order);
       found.push({ text: piece, strength: addressed ? 'addressed' : 'imperative', overrides: underSpell });
-    } else if (underSpell || (OF_THE_ANSWER.test(piece) && /\b(?:must|should|needs? to|has to|have to|will) (?:also )?(?:be|contain|include|start|end|begin|use|have|embody|assimilate|flourish)\b|\bcould flourish\b/i.test(piece))) found.push({ text: piece, strength: 'addressed', overrides: underSpell });
+    } else if ((underSpell && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece) || OBLIGES.test(piece))) || (OF_THE_ANSWER.test(piece) && /\b(?:must|should|needs? to|has to|have to|will) (?:also )?(?:be|contain|include|start|end|begin|use|have|embody|assimilate|flourish)\b|\bcould flourish\b/i.test(piece))) found.push({ text: piece, strength: 'addressed', overrides: underSpell });
     else if (piece.endsWith('?') && ASKS.test(piece)) found.push({ text: piece, strength: 'question', overrides: false });
   }
   return found;

@@ -6,7 +6,7 @@ const SOURCE = '(?:e-?mails?|messages?|texts?|documents?|pages?|articles?|tables
 const REPORTS = "(?:ask|say|said|tell|told|want|request|instruct|demand|suggest|includ|contain|mention|stat|read|urg|tries|try|attempt|claim|direct|requir|encourag|propos|invit|quot|hold|prompt|order|command|discuss|cover|advis|recommend|refer|call(?:s|ed|ing) (?:for|on)|point|is (?:not|an?|followed)|looks|seems|appears|was|has been|that (?:was|has|asks|tells)|about|to (?:write|add|include|say|reply|respond|answer|ignore|append|recommend|mention))";
 
 /** "The e-mail asks …": the sentence reports what its source says. */
-const REPORTED = new RegExp(`\\b${SOURCE}\\b[^.!?\\n]{0,70}?\\b${REPORTS}|\\b(?:it|he|she|they|which|that)\\s+(?:also\\s+)?(?:asks?|says?|tells?|wants?|requests?|instructs?|demands?|reads?|claims?|tries|mentions?|contains?|includes?)\\b|\\b(?:asked|told|instructed|prompted|urged|directed) (?:me|us|to|inside|the (?:ai|assistant|model|reader))\\b|\\b(?:wants?|asks?|tells?|urges?|instructs?) (?:me|you|the (?:ai|assistant|model|reader|recipient|user)) to\\b|\\b(?:asks?|asking|requests?|calls?) (?:for|to|about|that|whether)\\b`, 'i');
+const REPORTED = new RegExp(`\\b${SOURCE}\\b[^.!?\\n]{0,70}?\\b${REPORTS}|\\b(?:it|he|she|they|which|that)\\s+(?:also\\s+)?(?:asks?|says?|tells?|wants?|requests?|instructs?|demands?|reads?|claims?|tries|mentions?|contains?|includes?|prints?|shows?|displays?|writes?)\\b|\\b(?:asked|told|instructed|prompted|urged|directed) (?:me|us|to|inside|the (?:ai|assistant|model|reader))\\b|\\b(?:wants?|asks?|tells?|urges?|instructs?) (?:me|you|the (?:ai|assistant|model|reader|recipient|user)) to\\b|\\b(?:asks?|asking|requests?|calls?) (?:for|to|about|that|whether)\\b`, 'i');
 /** What somebody did not do, in the first person or as a participle. */
 const DECLINED = /\b(?:i|we)(?: am|'m| will|'ll| have|'ve| did| do| can| could| would|'d| shall| must| should)?(?:(?: not|n't| never|not)(?! (?:have|believe|wait|only|know|see|find|blame)\b)| (?:refus|declin|ignor|disregard|skip|omit|left|leav|kept|keep|set aside|remain|advis|answered plainly))|\bcan(?:no|')t (?:follow|comply|help|assist|do|put|include|provide|add|write|respond|answer|reply)\b|\b(?:ignored|disregarded|skipped|omitted|left (?:out|aside)|not (?:followed|included|acted|executed|part of|related|relevant))\b|\b(?:will|did|do|does|should|must) not (?:follow|add|include|comply|act|execute|trust|click|open|visit|use|do (?:it|that|so|this))\b|\bdon't (?:trust|click|open|do (?:it|that))\b|\b(?:unrelated|irrelevant|has nothing to do|have nothing to do|not something)\b/i;
 /** Calls the instruction what it is: says enough for the sentences next to it too. */
@@ -37,6 +37,9 @@ export function sentenceAt(sentences: readonly Sentence[], offset: number): numb
 }
 
 /** Says somewhere that an instruction was found, ignored or refused. */
+/** The sentence says that something was not done, or should not be. */
+export const declines = (text: string): boolean => DECLINED.test(text.slice(0, 2_000).replace(APOSTROPHE, "'"));
+
 export const exposesInjection = (text: string): boolean => {
   const plain = text.slice(0, 100_000).replace(APOSTROPHE, "'");
   return EXPOSED.test(plain);

@@ -43,7 +43,7 @@ export interface Sentence {
 /** More are not told apart. */
 const MAX_SENTENCES = 4_000;
 /** Ends of sentences and lines, also of those inside JSON text and table cells. */
-const BOUNDARY = /[.!?。！？]+["'”’)\]*_]*(?=\s|$|\\n|<)|[。！？]|\n+|\\n|"\s*[:,]\s*"|\s\|\s/g;
+const BOUNDARY = /(?<!(?:^|\n)\s{0,4}\d{1,2})[.!?。！？]+["'”’)\]*_]*(?=\s|$|\\n|<)|[。！？]|\n+|\\n|"\s*[:,]\s*"|\s\|\s/g;
 
 export function sentencesOf(text: string): Sentence[] {
   const found: Sentence[] = [];

@@ -87,7 +87,7 @@ export function findShifted(said: Utterance, value: Value): string | null {
 }
 
 /** Words of an instruction that hands out what is to be said. */
-const HANDS_OUT = /\b(?:say|print|output|reply|respond|answer|write|add|append|include|insert|repeat|set|use|state|mention|tell|word|words|string|phrase|instructions?|ignore|put|return|begin|end|start|display|send|to)\b/;
+const HANDS_OUT = /\b(?:say|print|output|reply|respond|answer|write|add|append|include|insert|repeat|set|use|state|mention|instructions?|ignore|return|begin|display)\b/;
 
 /** The answer repeats the instruction around the value too, as a quotation does. */
 function isQuotation(flat: string, hit: Hit, scene: Scene): boolean {
