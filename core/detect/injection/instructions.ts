@@ -10,6 +10,8 @@ export interface Instruction {
   strength: 'addressed' | 'imperative' | 'question';
   /** Follows or is an attempt to replace the model's instructions. */
   overrides: boolean;
+  /** The verb that it begins with, in lower case; empty where it is no imperative. */
+  verb: string;
 }
 
 const MAX_INSTRUCTIONS = 200;
@@ -25,9 +27,9 @@ const VERBS = new Set(
 const OF_THE_ANSWER = /\b(?:(?:your|this|each|every|any|all|the) (?:\p{L}+ ){0,2}(?:response|answer|reply|replies|responses|answers|output|completion|summary|summaries|elucidation)|your (?:\p{L}+ ){0,2}(?:explanation|solution|code|codebase|implementation|algorithm|translation|writing))\b/iu;
 /** Speaks of the one that the model speaks to, or wants something said. */
 const SPEECH_ACT =
-  /^(?:say (?!hello|hi\b|thanks|goodbye)|(?:tell|inform|convince|persuade|urge|advise|assure|warn) (?:the |all |any )?(?:users?|readers?|customers?|guests?|clients?|recipients?|audience|people|everyone|person)\b|(?:respond|reply|answer|speak|talk) (?:only|just|in|with|using|everything|every|all|as|like|exactly|entirely|exclusively)\b|(?:state|claim|assert|insist|pretend|conclude|suggest|mention) (?:in (?:your|the) \w+ )?that\b|pretend (?:to|you)\b|act as\b|roleplay\b|write (?:everything|all|your|every|in (?:all|capital|upper|reverse))\b|(?:suggest|recommend) (?:to |that )?(?:the )?(?:users?|readers?|customers?|people|everyone)\b|(?:encode|encrypt|translate) (?:your|the|this|all|everything)\b|(?:print|output|repeat|echo|(?:begin|end|finish|conclude) with)\b[^\n]{0,60}?(?:["“`<]|:\s|\b(?:[A-Z][A-Z0-9_-]{3,})\b|\b(?:the (?:word|phrase|string|sentence|token|text)|exactly|verbatim)\b))/;
+  /^(?:say (?!hello|hi\b|thanks|goodbye)|(?:tell|inform|convince|persuade|urge|advise|assure|warn) (?:the |all |any )?(?:users?|readers?|customers?|guests?|clients?|recipients?|audience|people|everyone|person)\b|(?:respond|reply|answer|speak|talk) (?:only|just|in|with (?:only|just|the (?:word|phrase|string|sentence|text)|exactly|["“`])|using|everything|every|all|as|like|exactly|entirely|exclusively)\b|(?:state|claim|assert|insist|pretend|conclude|suggest|mention) (?:in (?:your|the) \w+ )?that\b|pretend (?:to|you)\b|act as\b|roleplay\b|write (?:everything|all|your|every|in (?:all|capital|upper|reverse))\b|(?:suggest|recommend) (?:to |that )?(?:the )?(?:users?|readers?|customers?|people|everyone)\b|(?:encode|encrypt|translate) (?:your|the|this|all|everything)\b|(?:print|output|repeat|echo|(?:begin|end|finish|conclude) with)\b[^\n]{0,60}?(?:["“`<]|:\s|\b(?:[A-Z][A-Z0-9_-]{3,})\b|\b(?:the (?:word|phrase|string|sentence|token|text)|exactly|verbatim)\b))/;
 const SPEECH_ACT_ANY_CASE = new RegExp(SPEECH_ACT.source.replace('[A-Z][A-Z0-9_-]{3,}', '\\b\\B'), 'i');
-const TO_A_MODEL = /\b(?:A\.?I\.?(?= (?:assistants?|models?|agents?|systems?|summari[sz]ers?)|[:,!]| reading)|LLMs?|(?:large )?language models?|chat ?bots?|GPT(?:-\d\w*)?|ChatGPT|Claude|Gemini|Llama|copilot|AI assistants?|AI models?|AI agents?|AI systems?)\b|(?:^|[\s>"'(*])(?:(?:dear|hey|hello|hi|attention|note to) )?(?:the )?(?:assistant|AI|model|bot)\s*[:,!]|\bsystem prompt\b/;
+const TO_A_MODEL = /\b(?:A\.?I\.?(?= (?:assistants?|models?|agents?|systems?|summari[sz]ers?)|[:,!]| reading)|LLMs?|(?:large )?language models?|chat ?bots?|GPT(?:-\d\w*)?|ChatGPT|Claude|Gemini|Llama|copilot|AI assistants?|AI models?|AI agents?|AI systems?)\b|(?:^|[\s>"'(*])(?:(?:[Dd]ear|[Hh]ey|[Hh]ello|[Hh]i|[Aa]ttention|[Nn]ote to) )?(?:[Tt]he )?(?:[Aa]ssistant|AI|[Mm]odel|[Bb]ot|[Rr]obot)\s*[:,!]|\bsystem prompt\b/;
 const OVERRIDE = /\b(?:ignore|disregard|forget|override|bypass|stop (?:what|following)|do not follow)\b[^.!?\n]{0,60}\b(?:instructions?|prompts?|previous|above|prior|earlier|preceding|rules?|guidelines?|context|the user|the table|task|everything|commands?)\b|\b(?:new|updated|real|actual|additional|special|important|urgent|priority) (?:important )?(?:instructions?|directives?|system prompt|system message)\b|\[\/?INST\]|<\|?(?:system|im_start|user|assistant)\|?>|^\W*#+\s*(?:system|instructions?)\b|<information>|\bsystem (?:prompt|override|note|alert|command)\b|^\W*system\s*(?:message)?:|\byou are now\b|\bfrom now on,? (?:you|answer|respond|reply|speak|write|act)|\b(?:note|message|instructions?|important|attention|notice)\b[^.\n]{0,25}\b(?:to|for|from)\b[^.\n]{0,40}\b(?:AI|LLMs?|assistants?|language models?|models?|bots?|agents?|summari[sz]ers?|GPT\S*|Claude)\b|\bbefore you (?:can )?(?:solve|answer|continue|proceed|respond|do (?:the|any|this|what))\b|\b(?:developer|debug|admin|god|test) mode\b|\bTODO:? for (?:the )?(?:AI|assistant)/im;
 
 /** Words that come before the verb of an instruction. */
@@ -45,6 +47,9 @@ function imperativeOf(sentence: string): string | null {
   }
   return null;
 }
+
+/** Says what the answer must be, as a statement. */
+const OBLIGES_THE_ANSWER = /\b(?:must|should|ought to|needs? to|has to|have to|will|is to|are to|shall|could flourish)\b|\bis\s*:|\bonly (?:output|answer|response|reply)\b|\b(?:allowed|permitted|forbidden)\b/i;
 
 /** Obliges whoever reads it, without an imperative. */
 const OBLIGES = /\b(?:you|assistant|model|AI|user) (?:must|should|need to|have to|will|are to|shall|is to)\b|\b(?:response|answer|reply|output) (?:must|should|has to|needs to)\b/i;
@@ -66,9 +71,9 @@ export function instructionsIn(text: string): Instruction[] {
     const order = imperativeOf(piece);
     if (order !== null) {
       const addressed = underSpell || OF_THE_ANSWER.test(piece) || SPEECH_ACT.test(order) || SPEECH_ACT_ANY_CASE.test(order);
-      found.push({ text: piece, strength: addressed ? 'addressed' : 'imperative', overrides: underSpell });
-    } else if ((underSpell && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece) || OBLIGES.test(piece))) || (OF_THE_ANSWER.test(piece) && /\b(?:must|should|needs? to|has to|have to|will) (?:also )?(?:be|contain|include|start|end|begin|use|have|embody|assimilate|flourish)\b|\bcould flourish\b/i.test(piece))) found.push({ text: piece, strength: 'addressed', overrides: underSpell });
-    else if (piece.endsWith('?') && ASKS.test(piece)) found.push({ text: piece, strength: 'question', overrides: false });
+      found.push({ text: piece, strength: addressed ? 'addressed' : 'imperative', overrides: underSpell, verb: /^[\p{L}\d]+/u.exec(order)?.[0].toLowerCase() ?? '' });
+    } else if ((underSpell && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece) || OBLIGES.test(piece))) || (OF_THE_ANSWER.test(piece) && OBLIGES_THE_ANSWER.test(piece))) found.push({ text: piece, strength: 'addressed', overrides: underSpell, verb: '' });
+    else if (piece.endsWith('?') && ASKS.test(piece)) found.push({ text: piece, strength: 'question', overrides: false, verb: '' });
   }
   return found;
 }

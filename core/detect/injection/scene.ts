@@ -99,6 +99,9 @@ export class Scene {
   get materialFlat(): string {
     return this.#view('materialFlat', () => normalised(this.material));
   }
+  get materialStems(): Set<string> {
+    return this.#view('materialStems', () => new Set(contentStems(this.material)));
+  }
   /** How often each content stem stands in the untrusted text. */
   get stemCounts(): Map<string, number> {
     return this.#view('stemCounts', () => {

@@ -26,15 +26,18 @@ const WANTS: readonly [Transformation, RegExp][] = [
   ['emoji', /\bemojis?\b|\bemoticons?\b/i],
   ['capitals', /\ball[- ]caps\b|\bupper[- ]?case\b|\bcapital(?:s| letters|i[sz]e)?\b|\bcaps lock\b/i],
   ['no_spaces', /\bspac(?:e|es|ing)\b|\bgroup\b[^.]{0,30}\bletters\b|\bcombine\b[^.]{0,30}\bwords\b|\bone (?:long|single) word\b/i],
-  ['letters_replaced', /\b(?:numbers?|digits?|symbols?|signs?|alphanumeric|homophonic|leet(?:speak)?|l33t|1337|asterisks?|characters?)\b/i],
+  ['letters_replaced', /\b(?:alphanumeric|homophonic|leet(?:speak)?|l33t|1337|vowels?|consonants?)\b|\b(?:replac|substitut|us(?:e|ing)|convert|swap|turn|chang)\w*\b[^.]{0,50}\b(?:numbers?|digits?|symbols?|signs?|asterisks?|characters?|letters?)\b/i],
   ['misspelled', /\bmiss?pell\w*|\btypos?\b|\bspelling (?:mistakes?|errors?)\b|\bscrambl\w+|\bjumbl\w+|\banagram\w*|\brearrang\w+|\bshuffl\w+|\bgarbl\w+/i],
   ['voice', /\b(?:pirate|shakespear\w*|yoda|medieval|old english|elizabethan)\b/i],
 ];
 
 export const transformationsWanted = (instruction: string): Transformation[] => WANTS.filter(([, pattern]) => pattern.test(instruction)).map(([name]) => name);
 
+/** The sentence speaks of such a form. */
+export const speaksOf = (transformation: Transformation, sentence: string): boolean => WANTS.some(([name, pattern]) => name === transformation && pattern.test(sentence));
+
 /** A trusted part asked for the form itself, or for something of the kind. */
-export const isAskedFor = (transformation: Transformation, trusted: string): boolean => WANTS.some(([name, pattern]) => name === transformation && pattern.test(trusted));
+export const isAskedFor = speaksOf;
 
 /** The answer has the form, and the texts it was made from have not. */
 export function hasForm(said: Utterance, transformation: Transformation, scene: Scene): boolean {

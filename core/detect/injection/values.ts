@@ -49,8 +49,11 @@ interface Hit {
   needle: string;
 }
 
-/** The value in an utterance, in plain or disguised. */
-export function findValue(said: Utterance, value: Value, plainToo = true): Hit | null {
+/**
+ * The value in an utterance, in plain or disguised.
+ * @param isOrdinary says of a disguise that it is a word of the conversation: "tneitap" wanted, "patient" said
+ */
+export function findValue(said: Utterance, value: Value, isOrdinary: (needle: string) => boolean, plainToo = true): Hit | null {
   const { flat } = said;
   if (value.exact !== null) {
     if (plainToo && value.exact !== '' && squeezed(said.text).includes(value.exact)) return { form: 'plain', at: -1, needle: value.exact };
@@ -64,7 +67,7 @@ export function findValue(said: Utterance, value: Value, plainToo = true): Hit |
     const needle = value[form];
     if (needle === '') continue;
     const at = findWhole(flat, needle);
-    if (at >= 0) return { form, at, needle };
+    if (at >= 0 && !isOrdinary(needle)) return { form, at, needle };
   }
   const { decoded, encodings, spelled, unleeted: leet, compact } = said.haystacks;
   // Base64 has no word boundaries: what decodes to the value by chance is not there.
@@ -123,9 +126,10 @@ export function signOfValue(scene: Scene, text: string, rule: string, detail: st
   const value = valueOf(text);
   if (value.plain === '' && !value.exact) return null;
   if (value.exact === null ? findWhole(scene.askedFlat, value.plain) >= 0 : value.exact !== '' && squeezed(scene.asked).includes(value.exact)) return null;
+  const isOrdinary = (needle: string): boolean => findWhole(scene.materialFlat, needle) >= 0 || findWhole(scene.trustedFlat, needle) >= 0;
   let spoken: Sign | null = null;
   for (const said of scene.said) {
-    const hit = findValue(said, value, plainToo);
+    const hit = findValue(said, value, isOrdinary, plainToo);
     if (!hit) continue;
     const offsets = hit.at >= 0 ? offsetsOf(said.text, hit.needle) : hit.needle !== '' ? exactOffsets(said.text, hit.needle) : null;
     const evidence = { rule: `${rule}_${hit.form}`, detail, ...said.place(offsets?.start, offsets?.end) };
