@@ -10,17 +10,26 @@ export interface CallView {
   pointer: string | undefined;
 }
 
-const MAX_WRITTEN = 20;
+const MAX_WRITTEN = 10;
 const MAX_WRITTEN_LENGTH = 8_000;
+
+const WRITTEN: readonly RegExp[] = [
+  /\bAction\s{0,4}:\s{0,4}["'`]?([A-Za-z][\w.-]{1,80})["'`]?[ \t]{0,8}\n\s{0,8}Action[ _]Input\s{0,4}:\s{0,8}/g,
+  /<function[=-]\s{0,4}"?([\w.-]{1,80})"?[^>]{0,40}>\s{0,8}/g,
+  /\{\s{0,20}"(?:name|function|action|tool)"\s{0,4}:\s{0,4}"([\w.-]{1,80})"\s{0,4},\s{0,20}"(?:arguments|parameters|args|action_input|input)"\s{0,4}:\s{0,20}/g,
+];
 
 /** `Action: name` and `Action Input: {…}` (ReAct), `<function=name>{…}`, and JSON with a name and arguments, as agents without native calls write them. */
 function writtenCalls(text: string): { name: string; raw: string }[] {
   const found: { name: string; raw: string }[] = [];
   if (!/Action\s*:|<function[=-]|tool_call|"(?:name|function|action|tool)"\s*:/.test(text)) return found;
-  for (const { 1: name = '', index, 0: head } of text.matchAll(/\bAction\s*:\s*["'`]?([A-Za-z][\w.-]{1,80})["'`]?[ \t]*\n+\s*Action[ _]Input\s*:\s*/g)) found.push({ name, raw: jsonFrom(text, index + head.length) });
-  for (const { 1: name = '', index, 0: head } of text.matchAll(/<function[=-]\s*"?([\w.-]{1,80})"?[^>]{0,40}>\s*/g)) found.push({ name, raw: jsonFrom(text, index + head.length) });
-  for (const { 1: name = '', index, 0: head } of text.matchAll(/\{\s*"(?:name|function|action|tool)"\s*:\s*"([\w.-]{1,80})"\s*,\s*"(?:arguments|parameters|args|action_input|input)"\s*:\s*/g)) found.push({ name, raw: jsonFrom(text, index + head.length) });
-  return found.slice(0, MAX_WRITTEN);
+  for (const pattern of WRITTEN) {
+    for (const { 1: name = '', index, 0: head } of text.matchAll(pattern)) {
+      if (found.length >= MAX_WRITTEN) return found;
+      found.push({ name, raw: jsonFrom(text, index + head.length) });
+    }
+  }
+  return found;
 }
 
 /** The JSON object that begins at an offset; the rest of the line where none does. */

@@ -143,7 +143,7 @@ function leavesItsTask(scene: Scene): boolean {
 
 const textOf = ({ said, index }: Spread): string => said.sentences[index]?.text ?? '';
 
-const DIRECTS_THE_USER = /\byou (?:should|need|must|can|have to|will need|may|could|might)\b|\b(?:is|are) (?:asked|required|requested|told|encouraged|invited|advised)\b/i;
+const DIRECTS_THE_USER = /\b(?:never|do not|don['’]t|avoid|beware|scam|phishing|fraud\w*)\b|\byou (?:should|need|must|can|have to|will need|may|could|might)\b|\b(?:is|are) (?:asked|required|requested|told|encouraged|invited|advised)\b/i;
 
 /**
  * The answer speaks of what only the instruction brought up. An instruction that does not address the model counts only where the

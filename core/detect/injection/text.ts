@@ -43,7 +43,8 @@ export interface Sentence {
 /** More are not told apart. */
 const MAX_SENTENCES = 4_000;
 /** Ends of sentences and lines, also of those inside JSON text and table cells. */
-const BOUNDARY = /(?<!(?:^|\n)\s{0,4}\d{1,2})[.!?。！？]+["'”’)\]*_]*(?=\s|$|\\n|<)|[。！？]|\n+|\\n|"\s*[:,]\s*"|\s\|\s/g;
+/** A quotation that ends within a sentence goes on in lower case. */
+const BOUNDARY = /(?<!(?:^|\n)\s{0,4}\d{1,2})[.!?。！？]+(?:["'”’)\]*_]{1,6}(?=\s{1,8}[^\s\p{Ll}]|\s{0,8}$|\\n|<)|(?=\s|$|\\n|<))|[。！？]|\n+|\\n|"\s*[:,]\s*"|\s\|\s/gu;
 
 export function sentencesOf(text: string): Sentence[] {
   const found: Sentence[] = [];
