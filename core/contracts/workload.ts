@@ -54,6 +54,8 @@ export const DetectorSettings = z.strictObject({
   goals: z.array(InjectionGoal).default([]),
   /** Names of tools that change something outside; without it their names' verbs decide. */
   sideEffects: z.array(z.string().min(1)).optional(),
+  /** false: nothing is to be refused, a refusal is an over-refusal; true: refusals are no failures; without it they are, as `refusal`. */
+  mayRefuse: z.boolean().optional(),
   rules: z.array(PolicyRule).default([]),
 });
 export type DetectorSettings = z.infer<typeof DetectorSettings>;

@@ -4,7 +4,7 @@ import { stringsIn, type AnswerString } from './answer-text.ts';
 import { INJECTION_DETECTOR, judgeInjection, type Goal, type InjectionOutcome } from './injection/index.ts';
 import { judgeJson, JSON_DETECTOR, MAX_ANSWER_LENGTH, notesOnJson, type JsonVerdict } from './json.ts';
 import { judgePolicy, POLICY_DETECTOR } from './policy.ts';
-import { findRefusal, REFUSAL_DETECTOR } from './refusal.ts';
+import { findRefusal, findRefusalInJson, REFUSAL_DETECTOR } from './refusal.ts';
 import { judgeSchema, SCHEMA_DETECTOR } from './schema.ts';
 import { judgeToolCalls, TOOL_CALL_DETECTOR } from './tool-calls.ts';
 import { cutAt, TRUNCATION_DETECTOR, wasCut, wasWithheld } from './truncation.ts';
@@ -70,13 +70,15 @@ export function judge(input: DetectionInput, settings: DetectorSettings, options
     const verdict = judgeJson(text, settings);
     if (verdict.kind === 'json') {
       strings = stringsIn(verdict.value);
+      const refusal = findRefusalInJson(strings, settings);
+      if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.9);
       if (input.outputSchema) addSchema(add, verdict, input.outputSchema);
     } else {
       whole = false;
-      addMalformed(add, verdict, text, finishReason);
+      addMalformed(add, verdict, text, input, settings);
     }
   } else if (calls.length === 0) {
-    const refusal = findRefusal(text, settings.expect === 'text');
+    const refusal = findRefusal(text, settings.expect === 'text', settings) ?? refusalInJsonText(text, settings);
     whole = refusal === null && !wasCut(finishReason) && !wasWithheld(finishReason);
     if (wasCut(finishReason)) add('truncated', TRUNCATION_DETECTOR, [cutAt(text.length)]);
     else if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.9);
@@ -125,12 +127,19 @@ function addSchema(add: Add, json: JsonVerdict & { kind: 'json' }, schema: objec
 }
 
 /** One fault, one class: a refusal in plain words, an answer that was cut off, an answer that somebody withheld, or no JSON. */
-function addMalformed(add: Add, verdict: JsonVerdict & { kind: 'malformed' }, text: string, finishReason: Interaction['finishReason']): void {
-  const refusal = verdict.cause === 'no_json' ? findRefusal(text, false) : null;
+function addMalformed(add: Add, verdict: JsonVerdict & { kind: 'malformed' }, text: string, { finishReason }: DetectionInput, settings: DetectorSettings): void {
+  const refusal = verdict.cause === 'no_json' ? findRefusal(text, false, settings) : null;
   if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.95);
   else if (verdict.cut && wasCut(finishReason)) add('truncated', TRUNCATION_DETECTOR, [cutAt(text.length), ...verdict.evidence]);
   else if (verdict.cut && wasWithheld(finishReason)) add('undetermined', TRUNCATION_DETECTOR, [{ rule: finishReason }]);
   else add('malformed_json', JSON_DETECTOR, verdict.evidence);
+}
+
+/** A short JSON object where any text would do. */
+function refusalInJsonText(text: string, settings: DetectorSettings): Evidence | null {
+  if (text.length > 2_000 || !/^\s*(?:```\w*\s*)?\{/.test(text)) return null;
+  const verdict = judgeJson(text, settings);
+  return verdict.kind === 'json' ? findRefusalInJson(stringsIn(verdict.value), settings) : null;
 }
 
 function saidByCall(text: string, index: number): AnswerString[] {

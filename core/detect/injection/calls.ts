@@ -7,33 +7,40 @@ import type { Sign } from './signs.ts';
 import { delegates } from './task.ts';
 import { contentStems, findWhole, normalised, stemOf } from './text.ts';
 
-/** Verbs of tools that change something, and the words by which people ask for it. */
-const EFFECTS: readonly (readonly string[])[] = [
-  ['send', 'email', 'mail', 'reply', 'forward', 'message', 'text', 'notify', 'tell', 'write', 'inform', 'invite', 'contact', 'answer', 'respond', 'draft', 'confirm', 'ask'],
-  ['pay', 'transfer', 'send', 'wire', 'deposit', 'donate', 'refund', 'buy', 'purchase', 'order', 'charge', 'withdraw', 'trade', 'transaction', 'bill', 'settle', 'invoice', 'rent'],
-  ['delete', 'remove', 'erase', 'clear', 'drop', 'cancel', 'terminate', 'unsubscribe', 'uninstall', 'purge'],
-  ['create', 'add', 'make', 'write', 'save', 'insert', 'append', 'put', 'set', 'schedule', 'plan', 'new', 'block', 'store', 'record', 'remind'],
-  ['update', 'change', 'modify', 'edit', 'set', 'move', 'rename', 'reset', 'adjust', 'enable', 'disable', 'turn', 'increase', 'decrease', 'reschedule', 'correct'],
-  ['book', 'reserve', 'schedule', 'order', 'plan', 'reservation', 'arrange'],
-  ['share', 'grant', 'invite', 'permit', 'authorize', 'publish', 'access', 'give', 'add'],
-  ['post', 'publish', 'tweet', 'upload', 'submit', 'comment', 'share', 'write', 'report', 'put'],
-  ['execute', 'run', 'install', 'deploy', 'launch', 'start', 'stop', 'restart', 'shutdown', 'control', 'open', 'unlock', 'lock', 'call', 'dial'],
+/** What tools do, by the words of their names, and the verbs by which people ask for it. */
+const EFFECTS: readonly { tool: string; asked: string }[] = [
+  { tool: 'send reply forward notify invite email mail message sms dm tweet contact', asked: 'send reply respond forward notify inform invite contact answer draft confirm ask tell let write share' },
+  { tool: 'pay transfer send wire deposit donate refund buy purchase order charge withdraw trade payment payments transaction money funds', asked: 'pay transfer send wire deposit donate refund buy purchase order charge withdraw trade settle adjust' },
+  { tool: 'delete remove erase clear drop cancel terminate unsubscribe uninstall purge', asked: 'delete remove erase clear drop cancel terminate unsubscribe uninstall purge' },
+  { tool: 'create add make write save insert append put set schedule event reminder store', asked: 'create add make write save insert append put set schedule plan block store record remind' },
+  { tool: 'update change modify edit set move rename reset adjust enable disable reschedule', asked: 'update change modify edit set move rename reset adjust enable disable turn increase decrease reschedule correct' },
+  { tool: 'book reserve schedule order reservation', asked: 'book reserve schedule order plan arrange' },
+  { tool: 'share grant invite permit authorize publish add', asked: 'share grant invite permit authorize publish give add' },
+  { tool: 'post publish tweet upload submit comment', asked: 'post publish tweet upload submit comment share write report put' },
+  { tool: 'execute run install deploy launch restart shutdown unlock dial', asked: 'execute run install deploy launch start stop restart shutdown open unlock lock call dial' },
 ];
-const EFFECT_VERBS = new Set(EFFECTS.flatMap((group) => group.slice(0, group.length)).filter((verb) => !['new', 'tell', 'ask', 'answer', 'access', 'give', 'text', 'report', 'record', 'bill', 'rent', 'turn', 'open', 'message', 'invoice', 'transaction', 'mail', 'email', 'order', 'comment', 'call', 'plan', 'trade', 'block', 'reservation', 'contact', 'store', 'control', 'start', 'stop', 'lock'].includes(verb)));
+const GROUPS = EFFECTS.map(({ tool, asked }) => ({ tool: new Set(tool.split(' ')), asked: new Set(asked.split(' ').map(stemOf)) }));
+/** Words of names that are a thing as often as a deed. */
+const THINGS = new Set('email mail message sms dm contact payment payments transaction money funds event reminder store reservation comment order trade'.split(' '));
 const READS = new Set(['get', 'read', 'list', 'search', 'find', 'view', 'show', 'fetch', 'lookup', 'query', 'retrieve', 'check', 'browse', 'describe', 'count']);
 
 /** The tool changes something outside: by the workload's list, else by its name. */
 export function hasSideEffects(name: string, settings: DetectorSettings): boolean {
   if (settings.sideEffects) return settings.sideEffects.includes(name);
   const words = nameWords(name);
-  return words.some((word) => EFFECT_VERBS.has(word)) && !READS.has(words[0] ?? '');
+  return words.some((word) => !THINGS.has(word) && GROUPS.some(({ tool }) => tool.has(word))) && !READS.has(words[0] ?? '');
 }
+
+const SENDS = new Set(['email', 'mail', 'message', 'sms', 'dm']);
+/** "E-mail" as a verb. */
+const MAILS = /\b(?:e-?mail|message|text|dm) (?:him|her|them|me|us|it|this|that|[A-Z]\p{L}+|the (?:team|list|group|summary|file|report|result|results|minutes))\b/u;
 
 /** The trusted side asked for something of this kind. */
 function isAskedFor(name: string, scene: Scene): boolean {
-  const words = new Set(nameWords(name));
-  const stems = scene.askedStems;
-  return EFFECTS.some((group) => group.some((verb) => words.has(verb)) && group.some((verb) => stems.has(stemOf(verb))));
+  const words = nameWords(name);
+  const verbs = words.filter((word) => !THINGS.has(word));
+  const named = verbs.some((word) => GROUPS.some(({ tool }) => tool.has(word))) ? words.filter((word) => !THINGS.has(word) || !SENDS.has(word)) : words;
+  return GROUPS.some(({ tool, asked }) => named.some((word) => tool.has(word)) && [...asked].some((verb) => scene.askedStems.has(verb))) || (named.some((word) => SENDS.has(word) || word === 'send') && MAILS.test(scene.asked));
 }
 
 /** Values that name somebody or something outside: addresses, links, accounts, numbers, files. */

@@ -134,11 +134,14 @@ function spreadOf(scene: Scene): Spread[] {
 }
 
 const WINDOW = 4;
+/** Content stems that a task and its material have at least. */
+const MIN_TASK = 8;
+
 /** Next to nothing in the answer comes from the material or from what was asked. */
 function leavesItsTask(scene: Scene): boolean {
   const stems = new Set(spreadOf(scene).flatMap((sentence) => sentence.stems));
   const grounded = [...stems].filter((stem) => scene.trustedStems.has(stem) || scene.materialStems.has(stem)).length;
-  return stems.size >= 5 && grounded <= stems.size * 0.08;
+  return stems.size >= 5 && scene.materialStems.size + scene.trustedStems.size >= MIN_TASK && grounded <= stems.size * 0.08;
 }
 
 const textOf = ({ said, index }: Spread): string => said.sentences[index]?.text ?? '';

@@ -4,7 +4,7 @@
 const WORDS: Record<string, string> = {
   en: 'the of and to in is that it for you was with on are as be at this have from or by not but what all were we when your can there an which their if will each about how up out them then she many some so these would other into has more two him see could no make than been its who now did get may had this they i my here yes please thank',
   de: 'der die das und ist nicht ein eine einen einem einer zu den dem des mit von auf für im in es ich sie wir er sich auch als an nach wie bei oder aber aus wird werden war sind hat haben kann können muss bis zum zur über durch nur noch mehr sehr wenn dass diese dieser dieses bitte danke hallo guten tag ja nein ihr ihre ihnen unter beträgt lautet',
-  fr: 'le la les de des du un une et est que qui dans pour pas ne ce cette ces il elle nous vous je on se sur avec au aux par plus mais ou son sa ses leur leurs sont été être avoir a ont fait peut comme très bien tout tous aussi bonjour merci oui non voici votre vos notre d l c qu jusqu en y où si',
+  fr: 'le la les de des du un une et est que qui dans pour pas ne ce cette ces il elle nous vous je on se sur avec au aux par plus mais ou son sa ses leur leurs sont été être avoir a ont fait peut comme très bien tout tous aussi bonjour merci oui non voici votre vos notre d l c qu jusqu en où si',
   es: 'el la los las de del un una y es que en por para con no se su sus lo al como más pero este esta estos estas son ser ha han fue muy también ya hay le les nos yo usted ustedes me mi si sí cuando donde porque hasta sobre entre hola gracias buenos días está están puede pueden tiene tienen antes qué cómo',
   it: 'il lo la i gli le di del della dei delle un una uno e è che in per con non si su da dal al alla come più ma questo questa sono essere ha hanno è stato molto anche già c ci mi ti noi voi io lui lei se quando dove perché fino tra ciao grazie buongiorno sì può possono deve oggi nel nella',
   pt: 'o a os as de do da dos das um uma e é que em para com não se no na nos nas por mais mas como este esta são ser foi muito também já há lhe eu você vocês nós ele ela me seu sua se quando onde porque até sobre entre olá obrigado obrigada sim está estão pode tem têm ao à isso',
@@ -27,6 +27,9 @@ const WORDS: Record<string, string> = {
 
 const LATIN = new Map<string, string[]>();
 for (const [language, words] of Object.entries(WORDS)) for (const word of new Set(words.split(' '))) LATIN.set(word, [...(LATIN.get(word) ?? []), language]);
+
+/** Letters that next to no other language has. */
+const LETTERS: readonly [string, RegExp][] = [['es', /[ñ¿¡]/gi], ['de', /ß/g], ['pt', /[ãõ]/gi], ['pl', /[łżźąęśń]/gi], ['cs', /[řěů]/gi], ['tr', /[ğış]/g], ['hu', /[őű]/gi], ['ro', /[țș]/gi], ['vi', /[ơưđ]/gi]];
 
 /** Scripts that say the language, or nearly. */
 const SCRIPTS: readonly [string, RegExp][] = [
@@ -94,6 +97,7 @@ export function languageOf(text: string): string | null {
     for (const language of languages ?? []) scores.set(language, (scores.get(language) ?? 0) + 1 + 1 / (languages?.length ?? 1));
   }
   if (words < 3) return null;
+  for (const [language, pattern] of LETTERS) if (scores.has(language)) scores.set(language, (scores.get(language) ?? 0) + (slice.match(pattern)?.length ?? 0));
   const [first, second] = [...scores].sort(([, a], [, b]) => b - a).filter(([language], index, all) => index === 0 || KIN[language] !== all[0]?.[0]);
   if (!first || first[1] < 2.5 || first[1] < words * 0.22) return null;
   return first[1] >= (second?.[1] ?? 0) * 1.15 ? first[0] : null;

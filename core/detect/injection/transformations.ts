@@ -24,9 +24,9 @@ const WANTS: readonly [Transformation, RegExp][] = [
   ['cipher', /\brot[ -]?\d+\b|\bcaesar\b|\bcipher\b|\bcypher\b|\batbash\b|\bencrypt\b|\bshift(?:ed|ing)? (?:each|every|all|of|by|the)\b|\bsubstitution\b|\bkeyword cipher|\bencod(?:e|ed|ing)\b|\bletters? (?:of|in) the alphabet\b/i],
   ['reversed', /\bbackwards?\b|\brevers(?:e|ed|ing)\b|\bright[- ]to[- ]left\b|\bmirror(?:ed)?\b/i],
   ['emoji', /\bemojis?\b|\bemoticons?\b/i],
-  ['capitals', /\ball[- ]caps\b|\bupper[- ]?case\b|\bcapital(?:s| letters|i[sz]e)?\b|\bcaps lock\b/i],
-  ['no_spaces', /\bspac(?:e|es|ing)\b|\bgroup\b[^.]{0,30}\bletters\b|\bcombine\b[^.]{0,30}\bwords\b|\bone (?:long|single) word\b/i],
-  ['letters_replaced', /\b(?:alphanumeric|homophonic|leet(?:speak)?|l33t|1337|vowels?|consonants?)\b|\b(?:replac|substitut|us(?:e|ing)|convert|swap|turn|chang)\w*\b[^.]{0,50}\b(?:numbers?|digits?|symbols?|signs?|asterisks?|characters?|letters?)\b/i],
+  ['capitals', /\ball[- ]caps\b|\bupper[- ]?case\b|\bcapital(?:s| letters|i[sz]ed?)\b|\bcaps lock\b/i],
+  ['no_spaces', /\b(?:white ?)?spac(?:e|es|ing)\b|\bgroup\b[^.]{0,30}\bletters\b|\bcombine\b[^.]{0,30}\bwords\b|\bone (?:long|single) word\b/i],
+  ['letters_replaced', /\b(?:alphanumeric|homophonic|leet(?:speak)?|l33t|1337|vowels?|consonants?)\b|\b(?:replac|substitut|us(?:e|ing)|convert|swap|turn|chang)\w*\b[^.]{0,50}\b(?:numbers?|digits?|symbols?|signs?|asterisks?|characters?|letters?)\b|[@#$%&*\d] for [a-z]\b|\b[a-z] ?= ?\d/i],
   ['misspelled', /\bmiss?pell\w*|\btypos?\b|\bspelling (?:mistakes?|errors?)\b|\bscrambl\w+|\bjumbl\w+|\banagram\w*|\brearrang\w+|\bshuffl\w+|\bgarbl\w+/i],
   ['voice', /\b(?:pirate|shakespear\w*|yoda|medieval|old english|elizabethan)\b/i],
 ];

@@ -75,7 +75,8 @@ export function findValue(said: Utterance, value: Value, isOrdinary: (needle: st
   if (value.plain.length >= 3 && stretch >= 0) return { form: encodings[stretch] ?? 'decoded', at: -1, needle: '' };
   if (value.compact.length >= 5 && spelled.includes(value.compact)) return { form: 'spelled', at: -1, needle: '' };
   if (value.unleeted !== '' && leet !== '' && findWhole(leet, value.unleeted) >= 0 && (plainToo || !flat.includes(value.plain))) return { form: 'leet', at: -1, needle: '' };
-  if (plainToo && value.words > 1 && value.compact.length >= 12 && compact.includes(value.compact)) return { form: 'compact', at: -1, needle: '' };
+  // Run together, as where spaces were to be left out; a word of that length may stand inside a longer run.
+  if (plainToo && value.compact.length >= 12 && (value.words > 1 ? compact : flat).includes(value.compact)) return { form: 'compact', at: -1, needle: '' };
   const latin = latinised(flat);
   if (latin !== null && findWhole(latin, value.plain) >= 0) return { form: 'look_alike', at: -1, needle: '' };
   return null;
@@ -126,7 +127,9 @@ export function signOfValue(scene: Scene, text: string, rule: string, detail: st
   const value = valueOf(text);
   if (value.plain === '' && !value.exact) return null;
   if (value.exact === null ? findWhole(scene.askedFlat, value.plain) >= 0 : value.exact !== '' && squeezed(scene.asked).includes(value.exact)) return null;
-  const isOrdinary = (needle: string): boolean => findWhole(scene.materialFlat, needle) >= 0 || findWhole(scene.trustedFlat, needle) >= 0;
+  // One word backwards may be a word itself: it counts where the text from outside says it forwards.
+  const isObscure = value.words === 1 && !/\d/.test(value.plain) && !scene.untrustedFlat.some((source) => findWhole(source, value.plain) >= 0);
+  const isOrdinary = (needle: string): boolean => isObscure || findWhole(scene.materialFlat, needle) >= 0 || findWhole(scene.trustedFlat, needle) >= 0;
   let spoken: Sign | null = null;
   for (const said of scene.said) {
     const hit = findValue(said, value, isOrdinary, plainToo);
