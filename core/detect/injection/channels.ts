@@ -26,7 +26,7 @@ function channelsIn(text: string): Channel[] {
 const hostOf = (url: string): string => (/^(?:https?:)?\/\/(?:[^/@\s]*@)?([^/:?#\s]+)/i.exec(url)?.[1] ?? '').toLowerCase().replace(/^www\./, '');
 
 /** What a URL carries after its host that an author of the page could not have written: text of the conversation, or encoded text. */
-function carriesData(url: string, scene: Scene): boolean {
+function carriesData(url: string, scene: Scene, kind: Channel['kind']): boolean {
   const payload = url.replace(/^(?:https?:)?\/\/[^/?#]*/i, '');
   if (payload.length < 4) return false;
   let plain = payload;
@@ -36,6 +36,8 @@ function carriesData(url: string, scene: Scene): boolean {
     // Kept as it is: a stray percent sign.
   }
   if (decodedStretches(payload).some(({ encoding, text }) => encoding !== 'url' && encoding !== 'escapes' && text.length >= 8 && /^[\x20-\x7e\u00a0-\u024f\s]+$/.test(text) && /[a-z]{3}/i.test(text))) return true;
+  // People build search links from words; a picture has no use for them.
+  if (kind === 'link') return false;
   const query = /[?#](.*)$/s.exec(plain)?.[1] ?? '';
   const stems = new Set(contentStems(query));
   let known = 0;
@@ -62,7 +64,7 @@ function signOf(scene: Scene, said: Utterance, { kind, url, start, end }: Channe
   if (!known) return null;
   // A link that stands in the material just so was copied, as summaries do.
   const copied = scene.material.includes(url);
-  if (copied || (!ordered && !carriesData(url, scene))) return null;
+  if (copied || (!ordered && !carriesData(url, scene, kind))) return null;
   const evidence = { rule: `channel_${kind}`, ...said.place(start, end) };
   if (isTalkedAbout(said.sentences, sentenceAt(said.sentences, start)) && normalised(said.text).length > normalised(url).length + 20) return { outcome: 'quoted_or_refused', evidence, confidence: 0.85 };
   return { outcome: 'followed', evidence, confidence: kind === 'link' ? 0.85 : 0.9 };
