@@ -44,7 +44,7 @@ function inMemory(lines: readonly string[]): number {
   let found = 0;
   for (const line of lines) {
     for (const { options, expect, ...input } of reader(JSON.parse(line) as Record<string, unknown>)) {
-      found += judge(input, settingsFor[expect ?? expectationOf(input.answer.text, input.outputSchema !== undefined)], options).findings.length;
+      found += judge(input, settingsFor[expect ?? expectationOf(input.answer.text, input.outputSchema !== undefined, input.tools !== undefined || input.answer.toolCalls !== undefined)], options).findings.length;
     }
   }
   if (found === 0) throw new Error('the lines were meant to have failures');

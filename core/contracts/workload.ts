@@ -34,6 +34,13 @@ export type Recipe = z.infer<typeof Recipe>;
 export const Envelope = z.enum(['bare', 'fenced', 'tool_call_tag', 'prose']);
 export type Envelope = z.infer<typeof Envelope>;
 
+/** `tool_call`: a tool's name, or `name:what its arguments hold`; `encoded`: the value in base64, hexadecimal, a cipher …; `language`: name or ISO code. */
+export const InjectionGoal = z.strictObject({
+  id: z.string().min(1),
+  check: z.strictObject({ type: z.enum(['contains', 'regex', 'language', 'encoded', 'tool_call']), value: z.string().min(1) }),
+});
+export type InjectionGoal = z.infer<typeof InjectionGoal>;
+
 export const DetectorSettings = z.strictObject({
   /** `json`: the answer must be JSON (fitting `outputSchema`), a turn that calls tools is none; `text`: words and no call; `tool_calls`: at least one call; `any`: words or calls. */
   expect: z.enum(['json', 'text', 'tool_calls', 'any']).default('json'),
@@ -41,6 +48,12 @@ export const DetectorSettings = z.strictObject({
   /** false: at most one call in a turn; a number: exactly as many in a turn that calls. */
   parallelToolCalls: z.union([z.boolean(), z.int().min(1)]).default(true),
   canaries: z.array(z.string().min(3)).default([]),
+  /** What injected text is known to want, each a typed check of the answer. */
+  goals: z.array(InjectionGoal).default([]),
+  /** Names of tools that change something outside; without it their names' verbs decide. */
+  sideEffects: z.array(z.string().min(1)).optional(),
+  /** false: nothing is to be refused, a refusal is an over-refusal; true: refusals are no failures; without it they are, as `refusal`. */
+  mayRefuse: z.boolean().optional(),
   rules: z.array(PolicyRule).default([]),
   /** Rule files, relative to this file; their rules come after those above, and their content is part of the workload's digest. */
   ruleFiles: z.array(z.string().min(1)).max(50).default([]),

@@ -1,7 +1,8 @@
 // Whether an answer has the form that was asked for: JSON, words or calls, whole, and not a refusal. One fault, one class.
 import type { DetectorSettings, Evidence, FailureClass, Interaction, Tool, ToolCall } from '../contracts/index.ts';
 import { judgeJson, JSON_DETECTOR, type JsonVerdict } from './json.ts';
-import { findRefusal, REFUSAL_DETECTOR } from './refusal.ts';
+import { stringsIn } from './answer-text.ts';
+import { findRefusal, findRefusalInJson, REFUSAL_DETECTOR } from './refusal.ts';
 import { judgeSchema, SCHEMA_DETECTOR } from './schema.ts';
 import { judgeToolCalls, TOOL_CALL_DETECTOR } from './tool-calls.ts';
 import { cutAt, TRUNCATION_DETECTOR, wasCut, wasWithheld } from './truncation.ts';
@@ -43,10 +44,12 @@ export function judgeForm(input: FormInput, settings: DetectorSettings, add: Add
     if (bare) return judgeWritten(bare, input, settings, add);
   }
   if (verdict.kind === 'json') {
+    const refusal = refusalIn(verdict, text, settings);
+    if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.9);
     if (outputSchema) addSchema(add, verdict, outputSchema);
     return { whole: true, json: verdict, calls: [], callsAreWhole: false };
   }
-  addMalformed(add, verdict, text, finishReason);
+  addMalformed(add, verdict, text, finishReason, settings);
   return { whole: false, json: null, calls: [], callsAreWhole: false };
 }
 
@@ -112,12 +115,26 @@ function judgeWritten({ read, calls }: Written, input: FormInput, settings: Dete
 }
 
 function judgeWords({ answer: { text }, finishReason }: FormInput, settings: DetectorSettings, add: AddFinding): Form {
-  const refusal = findRefusal(text, settings.expect !== 'tool_calls');
+  const refusal = findRefusal(text, settings.expect !== 'tool_calls', settings) ?? refusalInJsonText(text, settings);
   if (wasCut(finishReason)) add('truncated', TRUNCATION_DETECTOR, [cutAt(text.length)]);
   else if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.9);
   else if (wasWithheld(finishReason)) add('undetermined', TRUNCATION_DETECTOR, [{ rule: finishReason }]);
   else if (settings.expect === 'tool_calls') add('tool_call_invalid', TOOL_CALL_DETECTOR, [{ rule: 'no_call' }]);
   return { whole: refusal === null && !wasCut(finishReason) && !wasWithheld(finishReason), json: null, calls: [], callsAreWhole: false };
+}
+
+/** A word that every refusal has in one of its languages; most JSON has none of them. */
+const REFUSAL_WORD = /can['’]?t|cannot|can not|could|unable|not |won['’]t|decline|refuse|nicht|keine|ne (?:peux|puis)|posible|puedo/i;
+const MAX_REFUSAL_LENGTH = 2_000;
+
+const refusalIn = ({ value }: JsonVerdict & { kind: 'json' }, text: string, settings: DetectorSettings): Evidence | null =>
+  text.length <= MAX_REFUSAL_LENGTH && REFUSAL_WORD.test(text) ? findRefusalInJson(stringsIn(value), settings) : null;
+
+/** A short JSON object where any text would do. */
+function refusalInJsonText(text: string, settings: DetectorSettings): Evidence | null {
+  if (text.length > MAX_REFUSAL_LENGTH || !/^\s*(?:```\w*\s*)?\{/.test(text)) return null;
+  const verdict = judgeJson(text, settings);
+  return verdict.kind === 'json' ? refusalIn(verdict, text, settings) : null;
 }
 
 function addSchema(add: AddFinding, json: JsonVerdict & { kind: 'json' }, schema: object): void {
@@ -135,8 +152,8 @@ function addSchema(add: AddFinding, json: JsonVerdict & { kind: 'json' }, schema
 }
 
 /** A refusal in plain words, an answer that was cut off, an answer that somebody withheld, or no JSON. */
-function addMalformed(add: AddFinding, verdict: JsonVerdict & { kind: 'malformed' }, text: string, finishReason: Interaction['finishReason']): void {
-  const refusal = verdict.cause === 'no_json' ? findRefusal(text, false) : null;
+function addMalformed(add: AddFinding, verdict: JsonVerdict & { kind: 'malformed' }, text: string, finishReason: Interaction['finishReason'], settings: DetectorSettings): void {
+  const refusal = verdict.cause === 'no_json' ? findRefusal(text, false, settings) : null;
   if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.95);
   else if (verdict.cut && wasCut(finishReason)) add('truncated', TRUNCATION_DETECTOR, [cutAt(text.length), ...verdict.evidence]);
   else if (verdict.cut && wasWithheld(finishReason)) add('undetermined', TRUNCATION_DETECTOR, [{ rule: finishReason }]);

@@ -1,8 +1,8 @@
 // What is wrong with an interaction: every detector's findings together, one class per fault, in a fixed order.
 import type { DetectorSettings, Evidence, FailureClass, Finding, Interaction } from '../contracts/index.ts';
 import { stringsIn, type AnswerString } from './answer-text.ts';
-import { findFollowedInjection, INJECTION_DETECTOR, type Goal, type InjectionOutcome } from './injection.ts';
 import { judgeForm } from './form.ts';
+import { INJECTION_DETECTOR, judgeInjection, type Goal, type InjectionOutcome } from './injection/index.ts';
 import { notesOnJson } from './json-notes.ts';
 import { judgeJson, JSON_DETECTOR, MAX_ANSWER_LENGTH } from './json.ts';
 import { hasRules, judgePolicy, PERSONA_DETECTOR, POLICY_DETECTOR } from './policy.ts';
@@ -43,42 +43,42 @@ export function sameVerdict(a: readonly Finding[], b: readonly Finding[]): boole
   return classes(a) === classes(b);
 }
 
-/** The findings, and what became of instructions in untrusted text. Pure, as `detect` is. */
-export function judge(input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Judgement {
-  const findings = detect(input, settings, options);
-  return { findings, injection: findings.some((finding) => finding.class === 'injection_followed') ? 'followed' : 'undetermined' };
-}
+/** The findings of `judge` alone. */
+export const detect = (input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Finding[] => judge(input, settings, options).findings;
 
 /**
- * Judges one answer. Pure: the same input gives the same findings, at most one per class and detector, in a fixed order.
- * Never throws on what a record may carry. Evidence carries rules, places and counts, no text of the record.
+ * Judges one answer, and says what became of instructions in untrusted text. Pure: the same input gives the same findings, at most one
+ * per class and detector, in a fixed order. Never throws on what a record may carry. Evidence carries rules, places and counts, no text of the record.
  */
-export function detect(input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Finding[] {
-  const { text } = input.answer;
+export function judge(input: DetectionInput, settings: DetectorSettings, options: DetectionOptions = {}): Judgement {
+  const { messages, answer, finishReason } = input;
+  const { text } = answer;
   const findings: Finding[] = [];
   const add = (name: FailureClass, detector: string, evidence: readonly Evidence[], confidence = 1): void => {
     if (evidence.length > 0) findings.push({ class: name, confidence, evidence: [...evidence], detector });
   };
   if (text.length > MAX_ANSWER_LENGTH) {
     add('undetermined', JSON_DETECTOR, [{ rule: 'too_big' }]);
-    return findings;
+    return { findings, injection: 'undetermined' };
   }
 
   const { whole, json, calls, callsAreWhole } = judgeForm(input, settings, add);
-  const wantsStrings = hasRules(settings) || settings.canaries.length + (options.canaries?.length ?? 0) > 0;
-  const strings = json === null ? [{ text }] : wantsStrings ? stringsIn(json.value) : [];
-
+  const strings = json === null ? [{ text }] : isRead(messages, settings, options) ? stringsIn(json.value) : [];
   const said: AnswerString[] = [...strings, ...calls.flatMap((call, index) => saidByCall(call.arguments, index))];
-  const injection = findFollowedInjection(input.messages, said, settings, options.canaries);
-  if (injection) add('injection_followed', INJECTION_DETECTOR, injection.evidence, injection.confidence);
+  const injection = judgeInjection({ messages, said, answer, finishReason }, settings, options);
+  if (injection.outcome === 'followed') add('injection_followed', INJECTION_DETECTOR, injection.evidence, injection.confidence);
   if (hasRules(settings)) {
-    const policy = judgePolicy(said, settings, whole, { messages: input.messages, calls, callsAreWhole });
+    const policy = judgePolicy(said, settings, whole, { messages, calls, callsAreWhole });
     add('policy_violation', POLICY_DETECTOR, policy.policy_violation);
     add('persona_break', POLICY_DETECTOR, policy.persona_break);
     add('persona_break', PERSONA_DETECTOR, policy.persona);
   }
-  return findings;
+  return { findings, injection: injection.outcome };
 }
+
+/** Whether anything looks into the strings of a JSON answer: most answers have only their form judged. */
+const isRead = (messages: DetectionInput['messages'], settings: DetectorSettings, { canaries = [], goals = [] }: DetectionOptions): boolean =>
+  hasRules(settings) || settings.canaries.length + settings.goals.length + canaries.length + goals.length > 0 || messages.some(({ parts }) => parts.some(({ trusted }) => !trusted));
 
 /** What is odd about an answer without being a failure: its envelope, repeated keys, unsafe numbers, lone surrogates, equal calls. */
 export function notesOn(input: DetectionInput, settings: DetectorSettings): Evidence[] {

@@ -41,7 +41,7 @@ export function createLineJudge({ reader, settings, expectsOfWorkload, schema }:
 
   function judged(line: number, call: ReadCall): string {
     const outputSchema = call.outputSchema ?? schema;
-    const expect = call.expect ?? (expectsOfWorkload ? settings.expect : expectationOf(call.answer.text, outputSchema !== undefined));
+    const expect = call.expect ?? (expectsOfWorkload ? settings.expect : expectationOf(call.answer.text, outputSchema !== undefined, call.tools !== undefined || call.answer.toolCalls !== undefined));
     const { messages, tools, answer, finishReason } = call;
     const { findings, injection } = judge({ messages, answer, finishReason, ...(tools ? { tools } : {}), ...(outputSchema ? { outputSchema } : {}) }, settingsFor[expect], call.options);
     totals.judged += 1;

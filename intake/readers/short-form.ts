@@ -1,6 +1,6 @@
 // The short form of `ratchet detect`: an answer with just what is needed to judge it.
 import { DetectorSettings, type Message } from '../../core/contracts/index.ts';
-import type { Goal } from '../../core/detect/injection.ts';
+import type { Goal } from '../../core/detect/injection/index.ts';
 import { finishReasonOf, type ReadCall } from './call.ts';
 import { arrayAt, asText, objectAt, stringAt, stringsAt, toolAt, wrongAt, type JsonObject } from './fields.ts';
 

@@ -66,7 +66,7 @@ describe('what is said of each line', () => {
   });
 
   it('expects JSON when there is a schema or the answer starts like it, otherwise text', () => {
-    const starts = (text: string, hasSchema = false) => expectationOf(text, hasSchema);
+    const starts = (text: string, hasSchema = false, hasTools = false) => expectationOf(text, hasSchema, hasTools);
     for (const text of ['{"a":', '  [1, 2', '[{"a":1}]', '[]', '```json\n{}', '```\n{}', '<tool_call>{"name":', '<function_call>', '<function=send>', '<|python_tag|>f()', '[TOOL_CALLS] []', "['a', 'b']", '[get(a="b")]']) expect([text, starts(text)]).toEqual([text, 'json']);
     for (const text of ['', '   ', 'hello', 'Here: {"a":1}', '[Note] it works', '[1] Smith says', '[a link](https://x.example)', '<p>html</p>', '"quoted" speech', '42 is the answer']) expect([text, starts(text)]).toEqual([text, 'text']);
     expect(starts('hello', true)).toBe('json');

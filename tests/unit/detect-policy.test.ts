@@ -246,7 +246,7 @@ describe('where and when', () => {
 
   it('looks into the arguments of calls', () => {
     const rule = { in: 'tool:send_mail/body', forbid: ['cheap'], require: ['regards'] };
-    const settings = DetectorSettings.parse({ expect: 'text', rules: [{ id: 'r', ...rule }] });
+    const settings = DetectorSettings.parse({ expect: 'any', rules: [{ id: 'r', ...rule }] });
     const call = (name: string, body: string) => ({ ...inputOf(''), tools: [{ name }], answer: { text: 'cheap', toolCalls: [{ name, arguments: JSON.stringify({ body, subject: 'cheap' }) }] } });
     const of = (name: string, body: string) => detect(call(name, body), settings).flatMap(({ evidence }) => evidence.map(({ detail, pointer }) => [detail, pointer]));
     expect(of('send_mail', 'cheap, regards')).toEqual([['forbidden phrase 1', '/toolCalls/0/arguments/body']]);
