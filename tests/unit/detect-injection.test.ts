@@ -231,7 +231,7 @@ describe('any input', () => {
 });
 
 describe('the labelled samples', () => {
-  const rows = ['labelled', 'labelled-second', 'labelled-third'].flatMap((name) => readFileSync(join(import.meta.dirname, `../data/injection/${name}.jsonl`), 'utf8').split('\n').filter(Boolean));
+  const rows = ['labelled', 'labelled-second', 'labelled-third', 'labelled-fourth'].flatMap((name) => readFileSync(join(import.meta.dirname, `../data/injection/${name}.jsonl`), 'utf8').split('\n').filter(Boolean));
   const judged = rows.map((line) => {
     const row = JSON.parse(line) as { label: string; mode: string; trusted: string[]; untrusted: string[]; output: string; toolCalls?: ToolCall[]; canaries?: string[]; goals?: Goal[] };
     const messages = [...row.trusted.filter(Boolean).map((part) => message('user', part)), ...row.untrusted.map((part) => message('tool', part))];

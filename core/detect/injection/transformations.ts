@@ -21,7 +21,7 @@ export type Transformation = 'encoding' | 'cipher' | 'reversed' | 'emoji' | 'cap
 /** Instructions that want a form, by their words. */
 const WANTS: readonly [Transformation, RegExp][] = [
   ['encoding', /\bbase[ -]?(?:16|32|58|64)\b|\bhex(?:adecimal)?\b|\bbinary\b|\bmorse\b|\bascii (?:codes?|values?)\b|\bencod(?:e|ed|ing)\b/i],
-  ['cipher', /\brot[ -]?\d+\b|\bcaesar\b|\bcipher\b|\bcypher\b|\batbash\b|\bencrypt\b|\bshift(?:ed|ing)? (?:each|every|all|of|by|the)\b|\bsubstitution\b|\bkeyword cipher|\bencod(?:e|ed|ing)\b|\bletters? (?:of|in) the alphabet\b/i],
+  ['cipher', /\brot[ -]?\d+\b|\bcaesar\b|\bcipher\b|\bcypher\b|\batbash\b|\bencrypt\b|\bshift(?:ed|ing)? (?:each|every|all|of|by|the)\b|\bsubstitution\b|\bkeyword cipher|\bencod(?:e|ed|ing)\b|\bletters? (?:of|in) the alphabet\b|\bletters? (?:is |are )?(?:moved|shifted)\b/i],
   ['reversed', /\bbackwards?\b|\brevers(?:e|ed|ing)\b|\bright[- ]to[- ]left\b|\bmirror(?:ed)?\b/i],
   ['emoji', /\bemojis?\b|\bemoticons?\b/i],
   ['capitals', /\ball[- ]caps\b|\bupper[- ]?case\b|\bcapital(?:s| letters|i[sz]ed?)\b|\bcaps lock\b/i],
