@@ -61,7 +61,7 @@ describe('texts of 100 kB', () => {
     detectAll(interactionOf('warm'));
     // Three expectations, and the text twice.
     expect(slow(texts.map(([name, text]) => [name, best(() => detectAll(interactionOf(text))) / 6]))).toEqual([]);
-  });
+  }, 120_000);
 
   it('are judged against a schema and as arguments of calls', () => {
     const outputSchema = { type: 'object', properties: { a: { type: 'string', pattern: '^(a|b)*c$', format: 'email' } }, additionalProperties: { type: 'string' } };
@@ -114,7 +114,7 @@ describe('time grows with the size, not faster', () => {
       return ratio > 32 ? [`${name}: ${ratio.toFixed(0)} × for 8 × the size`] : [];
     });
 
-  it('in detection', () => expect(grows((text) => void judge(interactionOf(text), settings, options))).toEqual([]));
+  it('in detection', () => expect(grows((text) => void judge(interactionOf(text), settings, options))).toEqual([]), 120_000);
   it('in redaction', () => expect(grows((text) => void redactor.redactText(text))).toEqual([]));
 });
 

@@ -120,11 +120,15 @@ interface Spread {
 
 const spreads = new WeakMap<Scene, Spread[]>();
 
+/** A JSON value of so few words is a code or a field, and speaks of nothing. */
+const SPEAKS_FROM_WORDS = 4;
+const speaks = ({ pointer, text }: Utterance): boolean => pointer === undefined || text.trim().split(/\s+/, SPEAKS_FROM_WORDS).length >= SPEAKS_FROM_WORDS;
+
 /** Content stems of every sentence of the answer. */
 function spreadOf(scene: Scene): Spread[] {
   let spread = spreads.get(scene);
   if (!spread) {
-    spread = scene.said.flatMap((said) => said.sentences.map(({ text }, index) => {
+    spread = scene.said.filter(speaks).flatMap((said) => said.sentences.map(({ text }, index) => {
       const stems = contentStems(text);
       return { stems, set: new Set(stems), said, index };
     }));
