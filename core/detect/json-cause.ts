@@ -11,7 +11,7 @@ export const JSON_CAUSES = {
   tag_around_json: 'the JSON stands in a tag that is no tool-call tag (`<answer>{…}</answer>`)',
   special_token: 'a token of the chat template was left in the text (`<|im_end|>`, `</s>`)',
   trailing_semicolon: 'a semicolon after the JSON',
-  inline_code: 'single backticks around the JSON: no fence',
+  inline_code: 'one or two backticks around the JSON: no fence',
   triple_quotes: 'Python\'s triple quotes around the JSON',
   envelope_not_allowed: 'the JSON is right, but bare, fenced or tagged where the workload does not allow that',
   fence_not_closed: 'the closing fence is missing',
@@ -40,7 +40,7 @@ export const JSON_CAUSES = {
   missing_comma: 'two values or members with nothing between them',
   missing_colon: 'a key without its colon',
   missing_value: 'a colon or comma with nothing after it',
-  missing_quote: 'a string that is not closed before the next member begins',
+  missing_quote: 'a string whose opening or closing quote is missing',
   unescaped_quote: 'a quote inside a string, not escaped, ends it',
   unescaped_newline: 'a line break inside a string',
   control_character: 'a tab or another control character inside a string',
@@ -61,7 +61,7 @@ export const JSON_CAUSES = {
   unquoted_value: 'words without quotes as a value',
   equals_sign: '`=` or `=>` for the colon',
   semicolon: 'a semicolon for a comma',
-  extra_bracket: 'a closing bracket more than was opened',
+  extra_bracket: 'a closing bracket too many, or too early',
   mismatched_bracket: '`]` closes `{`, or the reverse',
   unexpected_token: 'anything else',
 } as const;
@@ -72,7 +72,7 @@ export const SPECIAL_TOKEN = /<\|(?:im_start|im_end|eot_id|eom_id|end|endoftext|
 
 /** Characters that are read to tell Python's literals from JavaScript's. */
 const MAX_DIALECT_LENGTH = 64 * 1024;
-const INVISIBLE = /^[\u00a0\u00ad\u0085\u000b\u000c\u200b-\u200f\u2000-\u200a\u2028-\u202f\u205f-\u2064\u3000\ufeff]/;
+const INVISIBLE = /^[\u0000-\u0008\u000e-\u001f\u007f\u00a0\u00ad\u0085\u000b\u000c\u200b-\u200f\u2000-\u200a\u2028-\u202f\u205f-\u2064\u3000\ufeff]/;
 const IDENTIFIER = /^[\p{L}_$]/u;
 
 /**
@@ -96,7 +96,7 @@ export function nameFault(text: string, { offset, expected }: ScanFault, start: 
     default:
   }
   if (rest.startsWith("'")) return singleQuoted(text, start);
-  if (/^(?:None|True|False)\b|^\(|^[bruf]['"]/.test(rest)) return 'python_literal';
+  if (/^(?:None|True|False)\b|^\(|^[bruf]['"](?!\s*:)/.test(rest)) return 'python_literal';
   if (/^(?:nan|[+]?inf(?:inity)?)\b/i.test(rest)) return 'nan_or_infinity';
   if (/^undefined\b/.test(rest)) return 'undefined_value';
   if (/^(?:\/[/*]|#|<!--)/.test(rest)) return 'comment';
@@ -116,6 +116,9 @@ export function nameFault(text: string, { offset, expected }: ScanFault, start: 
     case 'key or }':
       if (isBracket) return before === ',' ? 'trailing_comma' : 'mismatched_bracket';
       if (rest.startsWith('{')) return 'doubled_braces';
+      if (rest.startsWith(',')) return 'missing_value';
+      // b": 1
+      if (/^[\w -]{1,60}"\s*:/.test(rest)) return 'missing_quote';
       // 1,000: the comma ended a number.
       if (/^\d/.test(rest) && /\d,$/.test(text.slice(Math.max(0, offset - 2), offset))) return 'bad_number';
       if (/^<[^<>\n]{1,60}>/.test(rest)) return 'placeholder';
@@ -142,6 +145,8 @@ function afterValue(text: string, offset: number, rest: string, before: string |
   if (/^[+*/-]\s*["\d(A-Za-z]/.test(rest)) return 'expression';
   if (/\d/.test(touching) && /^[%\p{L}]/u.test(rest)) return 'unquoted_value';
   if (rest.startsWith(':')) return before === '"' ? 'missing_braces' : 'unexpected_token';
+  // 1": the quote before it is missing.
+  if (/^"\s*[}\],]/.test(rest) && before !== '"') return 'missing_quote';
   const startsValue = /^(?:["{[]|-?\d|(?:true|false|null)\b)/.test(rest);
   if (before === '"' && !startsValue) return 'unescaped_quote';
   // "a" "b" is a missing comma; "he said ""hi" is a quote too many.
@@ -174,8 +179,9 @@ const MAX_LINES = 40;
 /** What a text is in which no JSON was found. */
 export function nameText(text: string, start: number): JsonCause {
   const head = text.slice(start, start + 4_000);
+  if (/^[}\]]/.test(head)) return 'extra_bracket';
   if (/^<(?:\?xml|!|[A-Za-z][\w:.-]*(?:\s[^<>]*)?\/?>)/.test(head)) return 'xml';
-  const lines = head.split('\n', MAX_LINES).map((line) => line.trim()).filter((line) => line !== '');
+  const lines = head.split('\n', MAX_LINES).map((line) => line.trim()).filter((line) => line !== '' && !/^(?:```|~~~)$/.test(line));
   const rows = lines.filter((line) => /^\|.*\|$/.test(line));
   if (rows.length >= 2 && rows.some((line) => /^[|:\s-]+$/.test(line))) return 'markdown_table';
   const pairs = lines.filter((line) => /^(?:- )?[\p{L}_"'][^:\n]{0,40}:(?:\s|$)|^- \S|^---$/u.test(line));
@@ -188,7 +194,9 @@ export function nameBefore(before: string): JsonCause {
   const head = before.trim();
   if (/<\/?think(?:ing)?>/.test(head.slice(0, 200)) || /<\/think(?:ing)?>$/.test(head.slice(-200))) return 'reasoning_around_json';
   if (/^json:?$/i.test(head)) return 'language_word';
-  if (head === '`') return 'inline_code';
+  if (head === '' || /^[\u200b-\u200f\u2060-\u2064]+$/.test(head)) return 'invisible_character';
+  if (/^(?:\/\/[^\n]*|\/\*[^*]*\*\/|<!--[^>]*-->)$/.test(head)) return 'comment';
+  if (/^`{1,2}(?:json)?$/i.test(head)) return 'inline_code';
   if (/^(?:"""|''')(?:json)?$/i.test(head)) return 'triple_quotes';
   if (/^[\p{L}_$][\w$ .:[\]]{0,60}=$|^(?:return|export default|yield)$/u.test(head)) return 'assignment';
   SPECIAL_TOKEN.lastIndex = 0;
@@ -199,7 +207,7 @@ export function nameBefore(before: string): JsonCause {
 /** What stands after a whole JSON value. */
 export function nameAfter(text: string, offset: number): JsonCause {
   const rest = text.slice(offset, offset + 64);
-  if (/^[}\]]/.test(rest)) return 'extra_bracket';
+  if (/^[}\]]|^,\s*"[^"\n]*"\s*:/.test(rest)) return 'extra_bracket';
   if (/^(?:[,;]\s*)?[{[]/.test(rest)) return 'more_than_one_value';
   if (/^(?:\/\/|\/\*|#(?!#* ))/.test(rest)) return 'comment';
   if (/^;\s*$/.test(rest)) return 'trailing_semicolon';

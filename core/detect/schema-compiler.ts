@@ -12,6 +12,8 @@ export type CompiledSchema =
   | { ok: false; problem: SchemaProblem }
   | {
       ok: true;
+      /** `check` goes on to the last violation, too, and remembers all of them. */
+      collects: boolean;
       /** Stops at the first violation. */
       check(value: unknown): boolean;
       /** All violations, up to a number that a person could read. */
@@ -22,6 +24,7 @@ export type CompiledSchema =
 const MAX_SCHEMAS = 256;
 /** Characters of a schema as JSON: ajv writes a program of some ten times that. */
 const MAX_SCHEMA_LENGTH = 512 * 1024;
+const MAX_NESTED_LENGTH = 16 * 1024;
 const MAX_VIOLATIONS = 50;
 
 const byDigest = new Map<string, CompiledSchema>();
@@ -42,7 +45,7 @@ export function compiledSchema(schema: object): CompiledSchema {
   const digest = digestOfBytes(text);
   let compiled = byDigest.get(digest);
   if (compiled) byDigest.delete(digest);
-  else compiled = compile(schema);
+  else compiled = compile(schema, text.length);
   byDigest.set(digest, compiled);
   for (const oldest of byDigest.keys()) {
     if (byDigest.size <= MAX_SCHEMAS) break;
@@ -52,7 +55,7 @@ export function compiledSchema(schema: object): CompiledSchema {
   return compiled;
 }
 
-function compile(schema: object): CompiledSchema {
+function compile(schema: object, length: number): CompiledSchema {
   if (Array.isArray(schema)) return { ok: false, problem: 'not_an_object' };
   const document = schema as AnySchemaObject;
   const draft = draftOf(document);
@@ -69,11 +72,18 @@ function compile(schema: object): CompiledSchema {
         engine.removeSchema(normal);
       }
     };
-    const check = validator(false);
-    let checkAll: ReturnType<typeof validator> | null = null;
+    // Where it stops at the first violation, ajv's program nests one level for each property, and thousands overflow V8's parser.
+    const isLarge = length > MAX_NESTED_LENGTH;
+    const check = validator(isLarge);
+    let checkAll = isLarge ? check : null;
     return {
       ok: true,
-      check: (value) => check(value),
+      collects: isLarge,
+      check(value) {
+        const fits = check(value);
+        check.errors = null;
+        return fits;
+      },
       violations(value) {
         checkAll ??= validator(true);
         checkAll(value);

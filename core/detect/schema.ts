@@ -17,6 +17,8 @@ export type SchemaVerdict =
 
 /** In larger texts the violations are not listed: collecting all of them would take memory without bound. */
 const MAX_COLLECT_LENGTH = 256 * 1024;
+/** A large schema's violations are collected in any case. */
+const MAX_COLLECTED_LENGTH = 2 * 1024 * 1024;
 /** A text this short cannot nest so deeply that its own depth exhausts the stack: then the schema refers to itself without end. */
 const SHALLOW_LENGTH = 1_024;
 /** Pointers are for people; names in the answer may be of any length. */
@@ -29,6 +31,7 @@ const MAX_POINTER_LENGTH = 1_024;
 export function judgeSchema(value: unknown, schema: object, length: number, base = ''): SchemaVerdict {
   const compiled = compiledSchema(schema);
   if (!compiled.ok) return { kind: 'schema_invalid', problem: compiled.problem };
+  if (compiled.collects && length > MAX_COLLECTED_LENGTH) return { kind: 'undecided', reason: 'too_long' };
   try {
     startWork(length);
     if (compiled.check(value)) return { kind: 'fits' };

@@ -106,6 +106,15 @@ describe('malformed_json', () => {
     ['"a": 1, "b": 2', 'missing_braces', 0, 'expected {'],
     ["{'a': true}", 'single_quotes', 1, 'expected key or }'],
     ['{"a":1,@}', 'unexpected_token', 7, 'expected key'],
+    ['{"a": 1,, "b": 2}', 'missing_value', 8, 'expected key'],
+    ['{"a": 1}, "b": 2}', 'extra_bracket', 8, 'expected end of text'],
+    ['}', 'extra_bracket', 0],
+    ['{"a": 1"}', 'missing_quote', 7, 'expected comma or }'],
+    ['{"a": 1, b": 2}', 'missing_quote', 9, 'expected key'],
+    ['/* note */ {"a":1}', 'comment', 11, 'text before the JSON'],
+    ['\u00a0{"a":1}', 'invisible_character', 1, 'text before the JSON'],
+    ['\u200b{"a":1}', 'invisible_character', 1, 'text before the JSON'],
+    ['{"a":1}\u0000', 'invisible_character', 7, 'expected end of text'],
     // It breaks off.
     ['{"a":1', 'missing_closing', 6, 'expected comma or }'],
     ['{"a":[{"b":1}', 'missing_closing', 13, 'expected comma or ]'],
@@ -135,6 +144,7 @@ describe('malformed_json', () => {
     ['', 'empty', 0],
     [' \n', 'empty', 0],
     ['```json\n```', 'empty', 8],
+    ['```yaml\norder: 12\nname: Ann\n```', 'yaml', 8, 'expected value'],
     ['The order is late.', 'no_json', 0, 'expected value'],
     ['1. First, look at [2].', 'no_json', 0, 'expected value'],
     ['Note: see [1] and {x}.', 'no_json', 0, 'expected value'],
@@ -283,12 +293,21 @@ describe('hostile answers', () => {
     ['a long string', `"${'\\u0041'.repeat(500_000)}`],
     ['prose with braces', 'see {x} and [1] '.repeat(50_000)],
     ['fences', '```'.repeat(100_000)],
+    ['fences that close', '```json\n{}\n```\n'.repeat(50_000)],
+    ['tags', '<tool_call>'.repeat(50_000)],
+    ['tags that close', '<tool_call>{"name":"a"}</tool_call>'.repeat(20_000)],
+    ['tags with parameters', '<function=a><parameter=b>'.repeat(20_000)],
+    ['tags in prose', 'the <tool_call> tag '.repeat(50_000)],
+    ['single quotes', "{'a': ".repeat(100_000)],
+    ['a string of 10 MB', `{"a":"${'x'.repeat(10_000_000)}"}`],
+    ['a string of 10 MB that is cut', `{"a":"${'x'.repeat(10_000_000)}`],
+    ['lone surrogates', '\ud800'.repeat(1_000_000)],
     ['quotes', '"'.repeat(1_000_001)],
     ['spaces', ' '.repeat(5_000_000)],
     ['prototype', '{"__proto__":{"x":1},"constructor":{"prototype":1}}'],
   ])('%s', (_name, text) => {
     const started = performance.now();
-    detect(inputOf(text), settings);
+    for (const expect_ of ['json', 'any'] as const) detect(inputOf(text, { tools: [{ name: 'a' }] }), DetectorSettings.parse({ expect: expect_, envelopes: ['bare', 'fenced', 'tool_call_tag', 'prose'] }));
     detect(inputOf(text, { outputSchema: { $ref: '#/$defs/a', $defs: { a: { type: ['array', 'object'], items: { $ref: '#/$defs/a' } } } } }), settings);
     expect(performance.now() - started).toBeLessThan(5_000);
   });

@@ -188,6 +188,10 @@ describe('customers cannot stall the process', () => {
     expect(timed({ items: { type: 'string' } }, Array.from({ length: 200_000 }, (_, i) => i))).toEqual(['schema_violation schema']);
     for (const format of ['email', 'uri', 'date-time', 'hostname', 'uri-template', 'ipv6', 'regex', 'duration', 'iri']) for (const unit of ['a', 'a.', '-', ':', '@a', '%20', '{a}']) timed({ format }, unit.repeat(100_000 / unit.length));
   });
+  it('by schemas of many properties', () => {
+    const properties = Object.fromEntries(Array.from({ length: 4_000 }, (_, n) => [`p${n}`, { type: 'integer' }]));
+    expect(timed({ type: 'object', properties }, { p3999: 'x' })).toEqual(['schema_violation type']);
+  });
   it('by many schemas', () => {
     for (let i = 0; i < 600; i += 1) compiledSchema({ $id: 'https://acme.example/same', const: i });
     expect(found(inputOf('1', { outputSchema: { const: 2 } }))).toEqual(['schema_violation const']);
