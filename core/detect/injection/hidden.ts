@@ -166,12 +166,12 @@ function signOfTopic(scene: Scene, { text, strength, verb }: Instruction, detail
   const own = new Map<string, number>();
   for (const stem of contentStems(text)) own.set(stem, (own.get(stem) ?? 0) + 1);
   // What is to be said word for word is looked for word for word, unless it is a sentence that may be put in other words.
-  const handedOut = new Set(literalsOf(text).filter((literal) => contentStems(literal).length <= 3).flatMap(contentStems));
+  const handedOut = new Set((strength === 'addressed' ? literalsOf(text) : []).filter((literal) => contentStems(literal).length <= 3).flatMap(contentStems));
   const topic = new Set([...own].filter(([stem, times]) => !FRAME.has(stem) && !handedOut.has(stem) && stem !== stemOf(verb) && !scene.trustedStems.has(stem) && (scene.stemCounts.get(stem) ?? 0) <= times).map(([stem]) => stem));
   // Most of what it speaks of is the material's own matter.
   const carried = [...own.keys()].filter((stem) => !FRAME.has(stem) && stem !== stemOf(verb)).length;
   const leaves = strength === 'addressed' && leavesItsTask(scene);
-  if (topic.size < (leaves ? 1 : 2) || topic.size < carried * (strength === 'addressed' ? 0.34 : 0.7)) return null;
+  if (topic.size < (leaves ? 1 : 2) || topic.size < carried * (strength === 'addressed' ? 0.34 : 0.65)) return null;
   const needed = leaves ? 1 : Math.max(2, Math.ceil(topic.size * 0.5));
   const spread = spreadOf(scene);
   let best = 0;
