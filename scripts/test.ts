@@ -17,7 +17,9 @@ function vitest(project: string): Stage {
     run: (reports) => {
       const file = join(reports, `${project}.json`);
       const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-      const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+      // Tests start the CLI and the workers many times over.
+      const env = { ...process.env, NODE_COMPILE_CACHE: join(root, '.ratchet', 'compile-cache') };
+      const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env });
       const report = JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; testResults: { status: string; assertionResults: unknown[] }[] };
       // A file that fails to load has no tests in it: it counts as one failure.
       const broken = report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;

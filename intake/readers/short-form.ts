@@ -55,7 +55,7 @@ export function idOf(document: JsonObject): string | number | undefined {
 
 function messagesOf(document: JsonObject, name: 'trusted' | 'untrusted', trusted: boolean): Message[] {
   const texts = optional(document, name, (value, pointer) => (typeof value === 'string' ? [value] : stringsAt(value, pointer)));
-  return (texts ?? []).map((text) => ({ role: 'user', parts: [{ text, trusted }] }));
+  return (texts ?? []).map((text) => ({ role: trusted ? 'user' : 'tool', parts: [{ text, trusted }] }));
 }
 
 function goalAt(value: unknown, pointer: string): Goal {
