@@ -259,6 +259,7 @@ function command(file, args, progress, { env = {}, share = () => 0 } = {}) {
   let tail = '';
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(child);
     const timer = setInterval(() => progress(share(lastLine(tail))), 5_000);
     const keep = (chunk) => {
       writeFileSync(log, chunk);
@@ -268,6 +269,7 @@ function command(file, args, progress, { env = {}, share = () => 0 } = {}) {
     child.stderr.on('data', keep);
     child.once('error', (error) => reject(new StepFailed(`${file}: ${error.message}`)));
     child.once('close', (code, signal) => {
+      running.delete(child);
       clearInterval(timer);
       closeSync(log);
       if (code === 0) return resolve();
@@ -275,6 +277,23 @@ function command(file, args, progress, { env = {}, share = () => 0 } = {}) {
       reject(new StepFailed(`\`${[file, ...args].join(' ')}\` ended with ${signal ?? `exit code ${code}`}:\n${end}\n  The whole output: ${logFile}`));
     });
   });
+}
+
+/** Commands at work. An interrupt waits for their end: npm takes a while to leave its folder, and the next run would meet it there. */
+const running = new Set();
+const STOP_LIMIT_MS = 20_000;
+let interrupted = false;
+
+async function interrupt() {
+  if (interrupted) process.exit(130);
+  interrupted = true;
+  const ends = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)));
+  for (const child of running) child.kill('SIGTERM');
+  const limit = new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS));
+  await Promise.race([Promise.all(ends), limit]);
+  for (const child of running) child.kill('SIGKILL');
+  process.stderr.write('\nInterrupted. The next run goes on from here.\n');
+  process.exit(130);
 }
 
 const lastLine = (text) => text.trimEnd().split('\n').at(-1) ?? '';
@@ -374,16 +393,13 @@ async function main() {
   return 0;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => {
-    process.stderr.write('\nInterrupted. The next run goes on from here.\n');
-    process.exit(130);
-  });
-}
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void interrupt());
 try {
   process.exitCode = await main();
 } catch (error) {
   if (!(error instanceof StepFailed)) throw error;
+  // The command that failed because it was ended: `interrupt` says so.
+  if (interrupted) await new Promise(() => undefined);
   process.stderr.write(`Set-up stopped: ${error.message}\n  What is done stays done: run it again when the cause is gone.\n`);
   process.exitCode = EXIT.failed;
 }

@@ -1,9 +1,9 @@
 // scripts/setup.mjs on a machine made of stand-ins: what is missing is said at once, what is done is not done again, what broke goes on.
-import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
 let root: string;
 
@@ -38,6 +38,21 @@ it('says why a step failed, where the whole output is, and goes on the next time
   expect(broken.stderr).not.toMatch(/\n\s+at /);
   rmSync(join(root, 'npm-broken'));
   expect(setup('--only', 'node').status).toBe(0);
+});
+
+it('waits, when it is interrupted, until the command at work has ended', async () => {
+  const [started, ended] = [join(root, 'npm-started'), join(root, 'npm-ended')];
+  script('npm', `trap 'sleep 1; echo > ${ended}; exit 1' TERM INT; [ "$1" = ci ] || exit 0; echo > ${started}; while :; do sleep 0.1; done`);
+  script('sleep', 'exec /usr/bin/env -i PATH=/usr/bin:/bin sleep "$@"');
+  const child = spawn(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--only', 'node'], { env: { PATH: join(root, 'bin'), HOME: root } });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const exit = new Promise((resolve) => child.once('close', resolve));
+  await vi.waitFor(() => expect(existsSync(started)).toBe(true), { timeout: 10_000 });
+  child.kill('SIGINT');
+  expect(await exit).toBe(130);
+  expect(existsSync(ended)).toBe(true);
+  expect(stderr.trim()).toBe('Interrupted. The next run goes on from here.');
 });
 
 it('refuses a pinned Node of another version', () => {
