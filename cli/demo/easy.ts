@@ -19,8 +19,11 @@ const FRESH = 40;
 export async function easyWorkload(stage: Stage, { approve }: { approve: boolean }): Promise<RunRecord> {
   const { context, store, loaded, note } = stage;
   const { name, channel } = loaded.workload;
-  const ask = (tickets: readonly EchoTicket[], model: string, what: string, interactionPrefix?: string): Promise<AgentAnswer[]> =>
-    runAgent({ baseURL: `${stage.gatewayUrl}/v1`, apiKey: 'none', model, tickets, concurrency: CONCURRENCY, tenant: TENANT, signal: stage.signal, onProgress: progress(stage, what), ...(interactionPrefix === undefined ? {} : { interactionPrefix }) });
+  const ask = async (tickets: readonly EchoTicket[], model: string, what: string, interactionPrefix?: string): Promise<AgentAnswer[]> => {
+    const answers = await runAgent({ baseURL: `${stage.gatewayUrl}/v1`, apiKey: 'none', model, tickets, concurrency: CONCURRENCY, tenant: TENANT, signal: stage.signal, onProgress: progress(stage, what), ...(interactionPrefix === undefined ? {} : { interactionPrefix }) });
+    stage.signal.throwIfAborted();
+    return answers;
+  };
 
   const tickets = generateEchoTickets({ seed: 'demo', count: MESSAGES });
   const before = await store.counts(name);

@@ -53,8 +53,8 @@ export const progress = (stage: Stage, what: string) => {
   };
 };
 
-function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string; what: string; baseURL?: string; interactionPrefix?: string; responseFormat?: AgentOptions<Ticket>['responseFormat'] }): Promise<AgentAnswer[]> {
-  return runAgent({
+async function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string; what: string; baseURL?: string; interactionPrefix?: string; responseFormat?: AgentOptions<Ticket>['responseFormat'] }): Promise<AgentAnswer[]> {
+  const answers = await runAgent({
     baseURL: options.baseURL ?? `${stage.gatewayUrl}/v1`,
     apiKey: 'none',
     model: options.model,
@@ -66,6 +66,9 @@ function ask(stage: Stage, tickets: readonly Ticket[], options: { model: string;
     ...(options.interactionPrefix === undefined ? {} : { interactionPrefix: options.interactionPrefix }),
     ...(options.responseFormat === undefined ? {} : { responseFormat: options.responseFormat }),
   });
+  // An interrupted agent gives back what it has: nothing is made of it.
+  stage.signal.throwIfAborted();
+  return answers;
 }
 
 type Counts = Awaited<ReturnType<MetadataStore['counts']>>;
