@@ -46,7 +46,7 @@ function pytest(...args: string[]): Stage {
 
 const tiers: Record<string, Stage[]> = {
   fast: [vitest('fast')],
-  all: [vitest('fast'), pytest('-m', 'slow or not slow'), vitest('servers'), vitest('e2e')],
+  all: [vitest('fast'), vitest('fuzz'), pytest('-m', 'slow or not slow'), vitest('servers'), vitest('e2e')],
   shared: [vitest('shared')],
   // The whole kill matrix; a short core of it is where the servers are.
   faults: [vitest('faults'), vitest('servers'), vitest('e2e')],
