@@ -5,7 +5,6 @@ import { curate, examplesJsonl } from '../core/curate/dataset.ts';
 import { detect, DETECTOR_VERSIONS, passes } from '../core/detect/index.ts';
 import { digestOfJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
-import { REDACTOR_VERSION } from '../core/redact/index.ts';
 import type { LineageLink, StoredInteraction } from '../stores/ports.ts';
 import type { Deps, RunRef } from './deps.ts';
 import { readJsonBlob, readSettings, updateRun, type Settings } from './runs.ts';
@@ -53,7 +52,7 @@ export async function curateDataset(deps: Deps, { run, manifestDigest }: CurateD
  * lines about the snapshot's own clusters count, so that records arriving meanwhile change nothing.
  */
 export async function curateSnapshot(
-  deps: Pick<Deps, 'store' | 'blobs'>,
+  deps: Pick<Deps, 'store' | 'blobs' | 'redactors'>,
   settings: Settings,
   manifestDigest: Digest,
 ): Promise<{ dataset: Dataset; examples: Example[]; records: Map<Digest, StoredInteraction> }> {
@@ -61,6 +60,7 @@ export async function curateSnapshot(
   const manifest = await readJsonBlob<SnapshotManifest>(deps, manifestDigest);
   const records = await inChunks(manifest.interactions, (digests) => deps.store.interactions(digests));
   const corrections = await inChunks(manifest.corrections, (digests) => deps.store.corrections(digests));
+  const withNames = workload.redaction.names;
   const clusters = new Set(records.map((record) => record.clusterId));
   const { dataset, examples } = curate({
     workload,
@@ -70,7 +70,8 @@ export async function curateSnapshot(
     corrections,
     ledger: (await deps.store.ledger(workload.name)).filter((entry) => clusters.has(entry.clusterId)),
     detectorVersions: [...DETECTOR_VERSIONS],
-    redactorVersion: REDACTOR_VERSION,
+    redactorVersion: deps.redactors('', withNames).version,
+    redactTarget: ({ tenant, redaction }, answer) => deps.redactors(tenant, withNames).redactAnswer(answer, redaction?.values ?? []),
     checkTarget: (interaction, answer) => {
       const { messages, tools } = interaction;
       const schema = interaction.outputSchema ?? outputSchema ?? undefined;

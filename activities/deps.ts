@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Digest } from '../core/contracts/index.ts';
 import type { BlobStore, MetadataStore, ServingTarget } from '../stores/ports.ts';
+import type { Redactors } from '../stores/redactors.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
 
 export interface Deps {
@@ -9,6 +10,7 @@ export interface Deps {
   blobs: BlobStore;
   target: ServingTarget;
   workloads: ReadonlyMap<string, LoadedWorkload>;
+  redactors: Redactors;
   clock: () => Date;
   /** RATCHET_HOME: reports are written under it. */
   home: string;

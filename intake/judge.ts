@@ -5,36 +5,24 @@ import { drawCase } from '../core/curate/draw.ts';
 import { detect, sameVerdict } from '../core/detect/index.ts';
 import { canonicalJson, digestOfBytes, keyedHash } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
-import { createRedactor, mapRange, names, type OffsetMap, type Recogniser, type Redactor } from '../core/redact/index.ts';
-import { tenantKey, type Keys } from '../stores/keys.ts';
+import { mapRange, type OffsetMap, type Recogniser } from '../core/redact/index.ts';
+import type { Keys } from '../stores/keys.ts';
 import type { NewCorrection, NewInteraction } from '../stores/ports.ts';
+import { createRedactors } from '../stores/redactors.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
-
-/** Tenants whose redactors are kept; more are made anew when they speak again. */
-const MAX_REDACTORS = 1_000;
 
 export interface Judge {
   interaction(raw: Interaction, loaded: LoadedWorkload): Omit<NewInteraction, 'hmac' | 'position'>;
-  /** @param corrected the kept interaction where it is known already: what only its words gave away is then replaced in the answer, too */
-  correction(raw: Correction, tenant: string, loaded: LoadedWorkload, corrected?: Pick<Interaction, 'redaction'>): Omit<NewCorrection, 'hmac' | 'position'>;
+  /** By itself: its interaction may come later. What only that one's words give away is replaced when the two meet (activities/curate.ts). */
+  correction(raw: Correction, tenant: string, loaded: LoadedWorkload): Omit<NewCorrection, 'hmac' | 'position'>;
 }
 
 /**
  * Pure but for its cache of redactors: the same record with the same keys gives the same result, whenever it is replayed.
  * @param recogniser finds names and addresses for the workloads that ask for it
  */
-export function createJudge(keys: Keys, recogniser: Recogniser = names): Judge {
-  const redactors = new Map<string, Redactor>();
-  const redactorOf = (tenant: string, withNames: boolean): Redactor => {
-    const name = `${withNames} ${tenant}`;
-    let redactor = redactors.get(name);
-    if (redactor === undefined) {
-      if (redactors.size >= MAX_REDACTORS) redactors.clear();
-      redactor = createRedactor(tenantKey(keys, tenant), withNames ? recogniser : undefined);
-      redactors.set(name, redactor);
-    }
-    return redactor;
-  };
+export function createJudge(keys: Keys, recogniser?: Recogniser): Judge {
+  const redactorOf = createRedactors(keys, recogniser);
 
   return {
     interaction(raw, { workload, outputSchema }) {
@@ -68,8 +56,8 @@ export function createJudge(keys: Keys, recogniser: Recogniser = names): Judge {
       };
     },
 
-    correction(raw, tenant, { workload }, corrected) {
-      const correction: Correction = { ...raw, answer: redactorOf(tenant, workload.redaction.names).redactAnswer(raw.answer, corrected?.redaction?.values ?? []) };
+    correction(raw, tenant, { workload }) {
+      const correction: Correction = { ...raw, answer: redactorOf(tenant, workload.redaction.names).redactAnswer(raw.answer, []) };
       return { digest: named(correction).digest, correction };
     },
   };

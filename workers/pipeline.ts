@@ -5,6 +5,8 @@ import { ensureSchedule } from '../activities/schedule.ts';
 import { RatchetError } from '../core/errors.ts';
 import { createAdapterFiles } from '../stores/adapters.ts';
 import { openBlobStore } from '../stores/blobs.ts';
+import { openKeys } from '../stores/keys.ts';
+import { createRedactors } from '../stores/redactors.ts';
 import { openMetadataStore } from '../stores/sqlite/index.ts';
 import { createVllmTarget } from '../stores/vllm.ts';
 import { readWorkloads } from '../stores/workloads.ts';
@@ -25,12 +27,12 @@ const telemetry = startTelemetry(config, 'ratchet-pipeline');
 const { registry, observe } = stepMetrics();
 logTemporalTo(logger);
 
-const [workloads, store, blobs] = await Promise.all([readWorkloads(config.workloadFiles), openMetadataStore(paths.database), openBlobStore(paths.blobs)]);
+const [workloads, store, blobs, keys] = await Promise.all([readWorkloads(config.workloadFiles), openMetadataStore(paths.database), openBlobStore(paths.blobs), openKeys(paths.keys)]);
 const [baseModel = '', another] = new Set([...workloads.values()].map(({ workload }) => workload.baseModel));
 if (another !== undefined) throw new RatchetError('CONFIG_INVALID', `RATCHET_WORKLOADS: ${baseModel} and ${another} need a pipeline worker and replicas each`);
 const target = createVllmTarget({ ...vllm, baseModel, materialize: createAdapterFiles({ blobs, dir: paths.adapters }).materialize });
 const gpu = { taskQueue: temporal.gpuTaskQueue };
-const activities = createActivities({ store, blobs, target, workloads, home, logger, observe, gpu, clock: () => new Date(), drained: drainedByGateway(config) });
+const activities = createActivities({ store, blobs, target, workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), drained: drainedByGateway(config) });
 
 const at: { work?: Worker } = {};
 const check = async (): Promise<void> => {

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { InteractionRef } from '../../core/contracts/index.ts';
 import { canonicalJson } from '../../core/digest.ts';
 import { RatchetError } from '../../core/errors.ts';
-import { createRedactor, names } from '../../core/redact/index.ts';
-import { openKeys, tenantKey } from '../../stores/keys.ts';
+import { openKeys } from '../../stores/keys.ts';
+import { createRedactors } from '../../stores/redactors.ts';
 import type { CaseRow, MetadataStore } from '../../stores/ports.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
 import { homePaths } from '../../workers/config.ts';
@@ -45,7 +45,7 @@ export async function setTruth(context: Context, { workload }: Pick<LoadedWorklo
   const [stored] = await store.interactions([row.case.interactionDigest]);
   if (!stored) throw new RatchetError('NOT_FOUND', `no interaction ${row.case.interactionDigest} for case ${short(row.caseDigest)}`);
   // The case's prompt carries surrogates, so its truth must carry the same ones, also where only the prompt's words gave a value away.
-  const redactor = createRedactor(tenantKey(await openKeys(homePaths(context.config.home).keys), stored.interaction.tenant), workload.redaction.names ? names : undefined);
+  const redactor = createRedactors(await openKeys(homePaths(context.config.home).keys))(stored.interaction.tenant, workload.redaction.names);
   await store.setTruth({ schemaVersion: 1, caseDigest: row.caseDigest, truth: redactor.redactAnswer(text, stored.interaction.redaction?.values ?? []), author, time: new Date().toISOString() });
 }
 

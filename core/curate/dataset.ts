@@ -27,6 +27,8 @@ export interface CurateInput {
   ledger: readonly LedgerEntry[];
   detectorVersions: readonly string[];
   redactorVersion: string;
+  /** A correction's answer with the surrogates of its interaction, also where only that one's words gave a value away. */
+  redactTarget: (interaction: Interaction, answer: string) => string;
   /** True when this answer to this interaction passes the workload's detectors. */
   checkTarget: (interaction: Interaction, answer: string) => boolean;
 }
@@ -101,6 +103,9 @@ export function curate(input: CurateInput): { dataset: Dataset; examples: Exampl
     corrections.set(key, [...(corrections.get(key) ?? []), kept]);
   }
 
+  const correctionsOf = (interaction: Interaction): KeptCorrection[] =>
+    (corrections.get(refKey(interaction)) ?? []).map(({ digest, correction }) => ({ digest, correction: { ...correction, answer: input.redactTarget(interaction, correction.answer) } }));
+
   const members = records.map((record) => {
     const clusterId = clusterIdOf(record.interaction.messages);
     const ids = new Set([clusterId, record.clusterId ?? clusterId]);
@@ -117,7 +122,7 @@ export function curate(input: CurateInput): { dataset: Dataset; examples: Exampl
     else if (entries.length === 0 || clustersWithEval.has(clusterId)) counts.barred += 1;
     else if (interaction.consentBasis === 'none' || interaction.redaction?.changedVerdict) counts.keptOut += 1;
     else {
-      const lesson = lessonOf(interaction, record.findings, corrections.get(refKey(interaction)) ?? [], workload, input.checkTarget);
+      const lesson = lessonOf(interaction, record.findings, correctionsOf(interaction), workload, input.checkTarget);
       if (lesson.kind === 'good') good.push({ record, clusterId, target: null, classes: [] });
       if (lesson.kind !== 'failure') continue;
       counts.failures += 1;

@@ -11,6 +11,8 @@ import type { RunOptions, RunRecord } from '../../core/contracts/index.ts';
 import { startTemporal } from '../../infra/dev/temporal.ts';
 import { ensureSearchAttributes } from '../../infra/setup.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
+import { openKeys } from '../../stores/keys.ts';
+import { createRedactors } from '../../stores/redactors.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
 import { homePaths, parseConfig } from '../../workers/config.ts';
@@ -37,6 +39,7 @@ export async function startWorld(options: { worker?: boolean } = {}) {
   const client = new Client({ connection });
   const paths = homePaths(home);
   const [store, blobs] = [await openMetadataStore(paths.database), await openBlobStore(paths.blobs)];
+  const redactors = createRedactors(await openKeys(paths.keys));
   const workloads = new Map<string, LoadedWorkload>();
   const targets = new Map<string, StandInTarget>();
   const logger = createLogger(config, 'flow-test');
@@ -55,7 +58,7 @@ export async function startWorld(options: { worker?: boolean } = {}) {
     return known;
   };
   const stepsOf = (workload: string, gpuTaskQueue = 'flow-gpu') =>
-    createActivities({ store, blobs, workloads, home, logger, target: targetOf(workload), clock: () => new Date(), gpu: { taskQueue: gpuTaskQueue } });
+    createActivities({ store, blobs, workloads, redactors, home, logger, target: targetOf(workload), clock: () => new Date(), gpu: { taskQueue: gpuTaskQueue } });
 
   const world = {
     dir,

@@ -67,6 +67,7 @@ export function curated(input: Pick<CurateInput, 'records'> & Partial<CurateInpu
     ledger: input.records.map(({ interaction: { messages } }) => entry(clusterIdOf(messages))),
     detectorVersions: ['test@1'],
     redactorVersion: 'redactor@1',
+    redactTarget: (_, answer) => answer,
     checkTarget: (_, answer) => {
       try {
         JSON.parse(answer);

@@ -2,8 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { Workload, type Interaction } from '../../core/contracts/index.ts';
 import { createJudge } from '../../intake/judge.ts';
+import { createRedactors } from '../../stores/redactors.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
 import { TIME, interactionNo } from '../contracts/records.ts';
+import { curated } from './curate-records.ts';
 
 const keys = { identity: 'i', split: 's', redaction: 'r', subject: 'p', keyId: 'k1' };
 const loaded = (over: object = {}, outputSchema?: object): LoadedWorkload => ({
@@ -44,12 +46,16 @@ describe('evidence', () => {
 describe('a correction', () => {
   const correction = { schemaVersion: 1 as const, source: '/p', id: 'k', time: TIME, workload: 'tickets', interaction: { source: '/a', id: 'i' }, answer: '{"a":"5551234567"}', author: 'dana', authority: 'person' as const };
 
-  it('is checked against what its interaction showed, where that is known', () => {
-    const { interaction } = judge.interaction(raw('{}', { messages: [{ role: 'user', parts: [{ text: 'call 5551234567', trusted: true }] }] }), loaded());
+  it('gets the surrogates of its interaction where the two meet, whichever came first', () => {
+    const { interaction, digest, findings } = judge.interaction(raw('{}', { messages: [{ role: 'user', parts: [{ text: 'call 5551234567', trusted: true }] }] }), loaded());
     const said = /\d{10}/.exec(interaction.messages[0]?.parts[0]?.text ?? '')?.[0];
     expect(interaction.redaction?.values).toHaveLength(1);
-    expect(judge.correction(correction, interaction.tenant, loaded(), interaction).correction.answer).toBe(`{"a":"${said}"}`);
-    expect(judge.correction(correction, interaction.tenant, loaded()).correction.answer).toBe(correction.answer);
+    const { source, id } = interaction;
+    const kept = judge.correction({ ...correction, interaction: { source, id } }, interaction.tenant, loaded());
+    expect(kept.correction.answer).toBe(correction.answer);
+    const redactTarget = ({ tenant, redaction }: Interaction, answer: string) => createRedactors(keys)(tenant, false).redactAnswer(answer, redaction?.values ?? []);
+    const { examples } = curated({ workload: loaded().workload, records: [{ digest, interaction, findings }], corrections: [kept], redactTarget });
+    expect(examples.map((example) => example.completion)).toEqual([`{"a":"${said}"}`]);
     expect(judge.correction({ ...correction, answer: '{"phone":"5551234567"}' }, interaction.tenant, loaded()).correction.answer).toBe(`{"phone":"${said}"}`);
   });
 });
