@@ -74,5 +74,5 @@ baseModel: base
 outputSchema: schema.json
 detectors:
   canaries: [zebra-canary-4711]
-  rules: [{ id: no-promises, forbid: [we guarantee, free of charge] }]
+  rules: [{ id: no-promises, forbid: [we guarantee, free of charge], examples: { passes: [we try], fails: [we guarantee it] } }]
 `;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { startKafka } from '../infra/dev/kafka.ts';
 import { freePorts } from '../infra/dev/ports.ts';
-import { startProcess } from '../infra/dev/process.ts';
+import { logTail, startProcess } from '../infra/dev/process.ts';
 import { ensureTopics } from '../infra/setup.ts';
 import { openMetadataStore } from '../stores/sqlite/index.ts';
 import { BENCH_SCHEMA, BENCH_WORKLOAD, benchEvent } from './ingest-records.ts';
@@ -78,7 +78,7 @@ async function measure(name: string, script: string, wanted: number): Promise<Sa
   void reader.exited.then(() => (ended = true));
   const samples: Sample[] = [];
   while ((samples.at(-1)?.records ?? 0) < wanted) {
-    if (ended) throw new Error(`${name} ended before it had read everything: see its log`);
+    if (ended) throw new Error(`${name} ended before it had read everything:\n${logTail(reader.logFile)}`);
     const text = await fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text(), () => '');
     const value = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0);
     const records = value(/^ratchet_ingest_records_total\{topic="bench\.interactions",result="stored"\} (\d+)/m);
