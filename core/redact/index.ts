@@ -1,6 +1,7 @@
 // Replaces personal data and secrets by surrogates of the same format, so that what is stored can still be learned from.
 import type { Interaction } from '../contracts/index.ts';
 import { rewritten, unescaped } from './escapes.ts';
+import { remembered } from '../remembered.ts';
 import { findSpans } from './find.ts';
 import { Keyed } from './keyed.ts';
 import type { Span } from './kinds.ts';
@@ -47,6 +48,17 @@ export interface Redactor {
   redactAnswer(answer: string, values: readonly ReplacedValue[]): string;
 }
 
+/** Where values stand does not depend on the tenant: one memory for all. */
+const patterns = remembered((text): readonly Span[] => findSpans(text));
+const finders = new WeakMap<Recogniser, typeof patterns>();
+
+function finderOf(recogniser: Recogniser | undefined): typeof patterns {
+  if (recogniser === undefined) return patterns;
+  let finder = finders.get(recogniser);
+  if (finder === undefined) finders.set(recogniser, (finder = remembered((text) => findSpans(text, recogniser))));
+  return finder;
+}
+
 /** Passes over one text: where numbers touch, one may only be seen once its neighbour is a surrogate. */
 const MAX_PASSES = 4;
 /**
@@ -55,6 +67,7 @@ const MAX_PASSES = 4;
  */
 export function createRedactor(tenantKey: string, recogniser?: Recogniser): Redactor {
   const keyed = new Keyed(tenantKey);
+  const spansIn = finderOf(recogniser);
 
   const redact = (written: string, session: Session, passes?: Edit[][]): string => {
     let result = written;
@@ -84,7 +97,7 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
 
   const redactOnce = (written: string, session: Session, edits: Edit[]): string => {
     const { text, offsets } = unescaped(written);
-    const spans = findSpans(text, recogniser);
+    const spans = spansIn(text);
     if (spans.length === 0) return written;
     let result = '';
     let from = 0;
@@ -123,7 +136,7 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
   };
 
   /** Tools and schemas come with every record and hold nothing to replace: they are read as one text. */
-  const isClean = (value: object): boolean => findSpans(unescaped(JSON.stringify(value)).text, recogniser).length === 0;
+  const isClean = (value: object): boolean => spansIn(unescaped(JSON.stringify(value)).text).length === 0;
 
   const redactNumber = (name: string, value: number, session: Session): number => {
     if (!Number.isSafeInteger(value) || value < LEAST_NUMBER) return value;
@@ -135,7 +148,7 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
     text: (text) => redact(text, session),
     answer: (text) => redact(text, session, passes),
     json: (value) => (typeof value === 'object' && value !== null && isClean(value) ? value : redactJson(value, session)),
-    across: (texts) => crossing(texts, (text) => findSpans(text, recogniser), (span, value) => {
+    across: (texts) => crossing(texts, spansIn, (span, value) => {
       const surrogate = surrogateOf(span, value, session);
       if (surrogate !== value) session.replaced += 1;
       return surrogate;

@@ -1,4 +1,5 @@
 // What a text says in another form: base64, hexadecimal, binary, Morse, URL escapes, leet, spelled out, backwards, shifted alphabets.
+import { remembered } from '../../remembered.ts';
 import { normalised } from './text.ts';
 
 /** Encodings are decoded up to this length: an answer that hides a word does so early. */
@@ -29,6 +30,22 @@ const MORSE: Record<string, string> = { '.-': 'a', '-...': 'b', '-.-.': 'c', '-.
 
 const isReadable = (text: string): boolean => /[\p{L}\p{N}]/u.test(text) && !/[\x00-\x08\x0e-\x1f\ufffd]/.test(text);
 
+/** Six bits of a base64 letter. */
+const SEXTETS = new Map([...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].map((letter, bits) => [letter, bits]));
+SEXTETS.set('-', 62).set('_', 63);
+
+/** Whether base64 begins like text, by its first two bytes: most words do not, and need no decoding. */
+function mayBeText(token: string): boolean {
+  const [a = 0, b = 0, c = 0] = [SEXTETS.get(token[0] ?? ''), SEXTETS.get(token[1] ?? ''), SEXTETS.get(token[2] ?? '')];
+  const first = (a << 2) | (b >> 4);
+  const second = ((b & 15) << 4) | (c >> 2);
+  if (first < 0x80) return isTextByte(first) && (second < 0x80 ? isTextByte(second) : second >= 0xc2);
+  return first >= 0xc2 && second >= 0x80 && second < 0xc0;
+}
+
+/** Of ASCII: no control but white space (see `isReadable`). */
+const isTextByte = (byte: number): boolean => byte >= 0x0e ? byte >= 0x20 : byte >= 0x09;
+
 /** Readable stretches of a text in base64, hexadecimal, binary, Morse, URL or character escapes, as plain text. */
 export function decodedStretches(text: string): Decoded[] {
   const found: Decoded[] = [];
@@ -37,7 +54,7 @@ export function decodedStretches(text: string): Decoded[] {
     if (isReadable(plain)) found.push({ encoding, text: plain });
   };
   // A wrapped block is one: line breaks inside it are no part of the alphabet.
-  for (const [token] of slice.matchAll(/(?:[A-Za-z0-9+/_-]{60,}\r?\n)*[A-Za-z0-9+/_-]{6,}={0,2}/g)) keep('base64', Buffer.from(token, 'base64').toString('utf8').replace(/\ufffd+$/, ''));
+  for (const [token] of slice.matchAll(/(?:[A-Za-z0-9+/_-]{60,}\r?\n)*[A-Za-z0-9+/_-]{6,}={0,2}/g)) if (mayBeText(token)) keep('base64', Buffer.from(token, 'base64').toString('utf8').replace(/\ufffd+$/, ''));
   for (const [token] of slice.matchAll(/(?:(?:\\x|0x|\b)?[0-9a-fA-F]{2}[\s:,]{0,2}){4,}/g)) keep('hex', Buffer.from(token.replace(/\\x|0x|[\s:,]/g, ''), 'hex').toString('utf8'));
   for (const [token] of slice.matchAll(/(?:\b[01]{8}\b\s?){3,}/g)) keep('binary', String.fromCharCode(...token.trim().split(/\s/).map((byte) => parseInt(byte, 2))));
   for (const [token] of slice.matchAll(/(?:[.·•\-–−_]{1,6}[ /|]{1,3}){5,}[.·•\-–−_]{0,6}/g)) {
@@ -61,7 +78,8 @@ export interface Haystacks {
   compact: string;
 }
 
-export function haystacksOf(text: string, flat: string): Haystacks {
+export const haystacksOf = remembered((text): Haystacks => {
+  const flat = normalised(text);
   const decoded = decodedStretches(text);
   return {
     decoded: decoded.map((stretch) => normalised(stretch.text)),
@@ -70,4 +88,4 @@ export function haystacksOf(text: string, flat: string): Haystacks {
     unleeted: /[a-z][013457@$!|]|[013457@$!|][a-z]/i.test(text) ? normalised(unleeted(text)) : '',
     compact: flat.length < MAX_DECODE_LENGTH ? flat.replaceAll(' ', '') : '',
   };
-}
+});

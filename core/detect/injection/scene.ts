@@ -3,7 +3,7 @@ import type { Interaction } from '../../contracts/index.ts';
 import type { AnswerString } from '../answer-text.ts';
 import { haystacksOf, type Haystacks } from './encodings.ts';
 import { instructionsIn, type Instruction } from './instructions.ts';
-import { contentStems, normalised, sentencesOf, type Sentence } from './text.ts';
+import { contentStems, normalised, sentencesOf, stemSet, type Sentence } from './text.ts';
 
 /** Text from outside beyond this is not searched for instructions. */
 const MAX_UNTRUSTED = 400_000;
@@ -14,7 +14,7 @@ export class Utterance {
   readonly pointer: string | undefined;
   #flat?: string;
   #haystacks?: Haystacks;
-  #sentences?: Sentence[];
+  #sentences?: readonly Sentence[];
   constructor({ text, pointer }: AnswerString) {
     this.text = text;
     this.pointer = pointer;
@@ -23,9 +23,9 @@ export class Utterance {
     return (this.#flat ??= normalised(this.text));
   }
   get haystacks(): Haystacks {
-    return (this.#haystacks ??= haystacksOf(this.text, this.flat));
+    return (this.#haystacks ??= haystacksOf(this.text));
   }
-  get sentences(): Sentence[] {
+  get sentences(): readonly Sentence[] {
     return (this.#sentences ??= sentencesOf(this.text));
   }
   /** Evidence's place: offsets in the answer's own text, a pointer elsewhere. */
@@ -79,11 +79,11 @@ export class Scene {
   get trustedFlat(): string {
     return this.#view('trustedFlat', () => normalised(this.trusted));
   }
-  get trustedStems(): Set<string> {
-    return this.#view('trustedStems', () => new Set(contentStems(this.trusted.slice(0, MAX_UNTRUSTED))));
+  get trustedStems(): ReadonlySet<string> {
+    return this.#view('trustedStems', () => stemSet(this.trusted.slice(0, MAX_UNTRUSTED)));
   }
-  get askedStems(): Set<string> {
-    return this.#view('askedStems', () => new Set(contentStems((this.asked === '' ? this.trusted : this.asked).slice(0, MAX_UNTRUSTED))));
+  get askedStems(): ReadonlySet<string> {
+    return this.#view('askedStems', () => stemSet((this.asked === '' ? this.trusted : this.asked).slice(0, MAX_UNTRUSTED)));
   }
   get instructions(): Instruction[] {
     return this.#view('instructions', () => this.untrusted.flatMap((text) => instructionsIn(text)));
@@ -99,8 +99,8 @@ export class Scene {
   get materialFlat(): string {
     return this.#view('materialFlat', () => normalised(this.material));
   }
-  get materialStems(): Set<string> {
-    return this.#view('materialStems', () => new Set(contentStems(this.material)));
+  get materialStems(): ReadonlySet<string> {
+    return this.#view('materialStems', () => stemSet(this.material));
   }
   /** How often each content stem stands in the untrusted text. */
   get stemCounts(): Map<string, number> {

@@ -1,4 +1,5 @@
 // Text as the injection checks compare it: flattened against disguises, cut into sentences, reduced to content stems.
+import { remembered } from '../../remembered.ts';
 
 const INVISIBLE = /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\u{e0000}-\u{e007f}]/gu;
 const ACCENTS = /[\u0300-\u036f]/g;
@@ -7,12 +8,14 @@ const ACCENTS = /[\u0300-\u036f]/g;
 const LOOK_ALIKES: Readonly<Record<string, string>> = { '\u0430': 'a', '\u0435': 'e', '\u043e': 'o', '\u0440': 'p', '\u0441': 'c', '\u0443': 'y', '\u0445': 'x', '\u0456': 'i', '\u0458': 'j', '\u0455': 's', '\u04bb': 'h', '\u0501': 'd', '\u051b': 'q', '\u051d': 'w', '\u043a': 'k', '\u043c': 'm', '\u0442': 't', '\u043d': 'h', '\u0432': 'b', '\u03b1': 'a', '\u03b5': 'e', '\u03bf': 'o', '\u03c1': 'p', '\u03bd': 'v', '\u03c4': 't', '\u03b9': 'i', '\u03ba': 'k', '\u03c5': 'u', '\u03c7': 'x', '\u03b7': 'n', '\u03c9': 'w' };
 
 /** Lower-case, NFKC, without accents and invisible characters; everything but letters, digits, underscores and pictographs is one space. */
-export function normalised(text: string): string {
-  let flat = text;
+export const normalised = remembered((text) => {
   // Plain ASCII, the common case, needs no Unicode work.
-  if (/[^\x00-\x7f]/.test(text)) flat = text.normalize('NFKD').replace(ACCENTS, '').replace(INVISIBLE, '').normalize('NFC');
+  if (isAscii(text)) return text.toLowerCase().replace(/[^a-z0-9_]+/g, ' ').trim();
+  const flat = text.normalize('NFKD').replace(ACCENTS, '').replace(INVISIBLE, '').normalize('NFC');
   return flat.toLowerCase().replace(/[^\p{L}\p{N}\p{M}_\p{Extended_Pictographic}]+/gu, ' ').trim();
-}
+});
+
+const isAscii = (text: string): boolean => !/[^\x00-\x7f]/.test(text);
 
 /** As `normalised`, but punctuation is kept: for values that are mostly signs, such as `[::-1]`. */
 export const squeezed = (text: string): string => text.normalize('NFKC').replace(INVISIBLE, '').toLowerCase().replace(/\s+/g, ' ').trim();
@@ -46,7 +49,7 @@ const MAX_SENTENCES = 4_000;
 /** A quotation that ends within a sentence goes on in lower case. */
 const BOUNDARY = /(?<!(?:^|\n)\s{0,4}\d{1,2})[.!?。！？]+(?:["'”’)\]*_]{1,6}(?=\s{1,8}[^\s\p{Ll}]|\s{0,8}$|\\n|<)|(?=\s|$|\\n|<))|[。！？]|\n+|\\n|"\s*[:,]\s*"|\s\|\s/gu;
 
-export function sentencesOf(text: string): Sentence[] {
+export const sentencesOf = remembered((text): readonly Sentence[] => {
   const found: Sentence[] = [];
   let from = 0;
   const push = (to: number): void => {
@@ -59,14 +62,16 @@ export function sentencesOf(text: string): Sentence[] {
   for (let match = BOUNDARY.exec(text); match && found.length < MAX_SENTENCES; match = BOUNDARY.exec(text)) push(match.index + match[0].length);
   push(text.length);
   return found;
-}
+});
 
 const STOP_WORDS = new Set(
   'a an the and or but if so as of at by for from in into on onto to with without within over under about up down out off than then that this these those there here it its is are was were be been being am do does did done have has had having will would can could shall should may might must not no nor yes you your yours we our us i me my he she him her his they them their who whom whose what which when where why how all any each every some more most many much few other another such only own same too very just also again once both either neither because while during before after until since through between among against per via s t re ve ll d m don doesn didn won isn aren wasn let please'.split(' '),
 );
 
 /** Rough English stem: endings off, at most six letters, so that "donate" and "donations" meet. */
-export function stemOf(word: string): string {
+export const stemOf = remembered(withoutEnding, { texts: 16_384, length: 40 });
+
+function withoutEnding(word: string): string {
   let stem = word;
   if (stem.length > 4) stem = stem.replace(/(?:ies|ied)$/, 'y').replace(/(?:'s|ings?|ers?|ed|es|ly|s)$/, '');
   if (stem.length > 3) stem = stem.replace(/e$/, '');
@@ -74,8 +79,10 @@ export function stemOf(word: string): string {
 }
 
 /** Stems of the words that carry content, in order, repeated ones too. */
-export function contentStems(text: string): string[] {
-  const stems: string[] = [];
-  for (const [word] of normalised(text).matchAll(/[\p{L}\p{N}\p{M}_]+/gu)) if (word.length > 1 && !STOP_WORDS.has(word)) stems.push(stemOf(word));
-  return stems;
-}
+export const contentStems = remembered((text): readonly string[] => {
+  const flat = normalised(text);
+  const words = isAscii(flat) ? flat.split(' ') : (flat.match(/[\p{L}\p{N}\p{M}_]+/gu) ?? []);
+  return words.filter((word) => word.length > 1 && !STOP_WORDS.has(word)).map(stemOf);
+});
+
+export const stemSet = remembered((text): ReadonlySet<string> => new Set(contentStems(text)));
