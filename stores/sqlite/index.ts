@@ -5,6 +5,7 @@ import { channelQueries } from './channel.ts';
 import { deadLetterQueries } from './dead-letters.ts';
 import { openDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { documentQueries } from './documents.ts';
+import { fleetQueries } from './fleet.ts';
 import { gateQueries } from './gate.ts';
 import { intakeQueries } from './intake.ts';
 import { lineageQueries } from './lineage.ts';
@@ -42,6 +43,7 @@ export function metadataStore(database: Database): MetadataStore {
     ...runQueries(database),
     ...gateQueries(database),
     ...channelQueries(database),
+    ...fleetQueries(database),
     async close() {
       database.close();
     },
