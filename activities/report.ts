@@ -3,7 +3,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterManifest, Dataset, Digest, RunRecord, RunRequest, RunStatus, Verdict } from '../core/contracts/index.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
-import { promotionIntentId } from './promote.ts';
+import { promotionIntentId } from './intents.ts';
 import { reportMarkdown } from './report-markdown.ts';
 import { updateRun } from './runs.ts';
 
