@@ -18,8 +18,8 @@ export interface RollbackInput {
   reason: string;
   /** The generation that was seen live: a channel that moved on since is left alone, and a retry changes nothing twice. */
   expectedGeneration: number;
-  /** Without Temporal: the store keeps it until Temporal has heard of it. */
-  breakGlass?: boolean;
+  /** A person's own, made without Temporal: the store keeps it until Temporal has heard of it. */
+  byHand?: boolean;
 }
 
 export interface RollbackOutput {
@@ -41,7 +41,7 @@ export type RollbackDeps = Pick<Deps, 'store' | 'clock' | 'logger'> & {
  * it was never live here, ADAPTER_LOAD_FAILED or BLOB_CORRUPT when the replicas answer and none can serve it
  */
 export async function rollbackChannel(deps: RollbackDeps, input: RollbackInput): Promise<RollbackOutput> {
-  const { channel, by, reason, expectedGeneration, breakGlass } = input;
+  const { channel, by, reason, expectedGeneration, byHand } = input;
   const history = await deps.store.channelHistory(channel);
   const before = rolledBackBefore(history, input);
   if (before) return outputOf(before);
@@ -51,7 +51,7 @@ export async function rollbackChannel(deps: RollbackDeps, input: RollbackInput):
   const live = formerOf(history, current, input.toGeneration);
   if (live !== null && deps.target !== null) await putBack(deps, deps.target, live);
   const change = { channel, expectedGeneration, live, action: 'rolled_back' as const, by, reason, verdictDigest: null, approvalDigest: null, time: now(deps) };
-  return outputOf(await deps.store.swapChannel({ ...change, ...(breakGlass === true ? { breakGlass } : {}) }));
+  return outputOf(await deps.store.swapChannel({ ...change, ...(byHand === true ? { byHand } : {}) }));
 }
 
 /** Returns when a replica serves the adapter, or when none that could is there in time. */

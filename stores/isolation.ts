@@ -42,12 +42,19 @@ export type Ask = (adapter: Digest | null, body: Record<string, unknown>) => Pro
  * together are nearer to another arm's answers: the second rule finds the mix-up with an adapter that changes little.
  * @throws ISOLATION_BROKEN naming the replica, the broken arms and the arm that each answers like
  */
-export async function checkReplica(replica: string, adapters: readonly Digest[], ask: Ask): Promise<{ replica: string; prompts: number; arms: number }> {
+export async function checkReplica(replica: string, adapters: readonly Digest[], ask: Ask): Promise<{ replica: string; prompts: number; arms: number; tokens: number }> {
+  let tokens = 0;
+  const counted: Ask = async (arm, body) => {
+    const answer = await ask(arm, body);
+    const { prompt_tokens: read = 0, completion_tokens: written = 0 } = (answer as Completion).usage ?? {};
+    tokens += read + written;
+    return answer;
+  };
   const arms: (Digest | null)[] = [null, ...new Set(adapters)];
   const alone: Answers[] = [];
   for (const arm of arms) {
     // As many at once as the arm has in the mixed batch: the engine's kernels differ by batch size.
-    const [first = []] = await Promise.all(Array.from({ length: ROUNDS }, () => Promise.all(PROMPTS.map((prompt) => positions(arm, prompt, ask)))));
+    const [first = []] = await Promise.all(Array.from({ length: ROUNDS }, () => Promise.all(PROMPTS.map((prompt) => positions(arm, prompt, counted)))));
     alone.push(first);
   }
   const mixed: Answers[][] = arms.map(() => []);
@@ -59,7 +66,7 @@ export async function checkReplica(replica: string, adapters: readonly Digest[],
       return PROMPTS.flatMap((text, prompt) =>
         (round % 2 === 0 ? order : order.toReversed()).map(async (arm) => {
           const own = answers[arm];
-          if (own) own[prompt] = await positions(arms[arm] ?? null, text, ask);
+          if (own) own[prompt] = await positions(arms[arm] ?? null, text, counted);
         }),
       );
     }).flat(),
@@ -71,7 +78,7 @@ export async function checkReplica(replica: string, adapters: readonly Digest[],
     return [`${name(arm)} is off by ${finding.by.toFixed(2)}${finding.like === undefined ? '' : ` and answers like ${name(finding.like)}`}`];
   });
   if (broken.length > 0) throw new RatchetError('ISOLATION_BROKEN', `${replica}: answers in a mixed batch of ${arms.length} arms and alone differ (mean log-probability, tolerance ${TOLERANCE}): ${broken.join('; ')}`);
-  return { replica, prompts: PROMPTS.length, arms: arms.length };
+  return { replica, prompts: PROMPTS.length, arms: arms.length, tokens };
 }
 
 /** One answer for each prompt. */
@@ -139,5 +146,6 @@ async function positions(arm: Digest | null, prompt: string, ask: Ask): Promise<
 }
 
 interface Completion {
+  usage?: { prompt_tokens?: number; completion_tokens?: number };
   choices?: { logprobs?: { content?: { token: string; logprob: number; top_logprobs?: { token: string; logprob: number }[] }[] } }[];
 }

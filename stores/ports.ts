@@ -151,8 +151,8 @@ export interface ChannelSwap {
   channel: string;
   /** The promotion that this swap ends: it is refused when that was given up meanwhile. */
   intentId?: string;
-  /** Made without Temporal, which is to hear of it afterwards. */
-  breakGlass?: boolean;
+  /** A person's change, made on the store itself: Temporal is to hear of it afterwards. */
+  byHand?: boolean;
   expectedGeneration: number;
   live: Digest | null;
   action: ChannelEntry['action'];
@@ -237,7 +237,7 @@ export interface MetadataStore {
   channelHistory(channel: string): Promise<ChannelEntry[]>;
   /** Compare-and-swap, the commit point of every promotion and rollback. Throws CHANNEL_CONFLICT. */
   swapChannel(swap: ChannelSwap): Promise<ChannelEntry>;
-  /** Rollbacks by break-glass that Temporal has not heard of, oldest first. */
+  /** Rollbacks by hand that Temporal has not heard of, oldest first. */
   rollbacksToRecord(): Promise<ChannelEntry[]>;
   rollbackRecorded(channel: string, generation: number): Promise<void>;
   openIntent(intent: Omit<PromotionIntent, 'state'>): Promise<PromotionIntent>;
@@ -318,7 +318,7 @@ export interface ServingTarget {
   load(adapter: Digest, options?: LoadOptions): Promise<void>;
   unload(adapter: Digest, options?: Pick<LoadOptions, 'replicas'>): Promise<void>;
   /** Throws ISOLATION_BROKEN when answers alone and in a mixed batch differ on any of the replicas. */
-  checkIsolation(adapters: readonly Digest[], options?: Pick<LoadOptions, 'replicas'>): Promise<{ replica: string; prompts: number; arms: number }[]>;
+  checkIsolation(adapters: readonly Digest[], options?: Pick<LoadOptions, 'replicas'>): Promise<{ replica: string; prompts: number; arms: number; tokens?: number }[]>;
   /** Tokens that the replica has read and written since its start, by its own count; null when it does not count. */
   tokensServed?(replica: string): Promise<number | null>;
   chat(request: ChatRequest, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<ChatAnswer>;

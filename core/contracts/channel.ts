@@ -15,8 +15,8 @@ export const ChannelEntry = z.looseObject({
   reason: z.string(),
   verdictDigest: Digest.nullable(),
   approvalDigest: Digest.nullable(),
-  /** Made on the store alone, without Temporal: a person's rollback. Temporal hears of it afterwards. */
-  breakGlass: z.boolean().optional(),
+  /** A person's change, made on the store itself: Temporal hears of it afterwards. */
+  byHand: z.boolean().optional(),
   time: Instant,
 });
 export type ChannelEntry = z.infer<typeof ChannelEntry>;

@@ -68,7 +68,7 @@ export function channelQueries(database: Database): Queries {
           throw new RatchetError('REQUEST_INVALID', `${change.live ?? 'the base model'} was never live in ${change.channel}: there is nothing to roll back to`);
         }
         const entry = append(ChannelEntry.parse({ schemaVersion: 1, ...change, generation: expectedGeneration + 1, previous: before.live }));
-        if (entry.breakGlass === true) database.run('INSERT INTO rollbacks_to_record VALUES (?, ?)', entry.channel, entry.generation);
+        if (entry.byHand === true) database.run('INSERT INTO rollbacks_to_record VALUES (?, ?)', entry.channel, entry.generation);
         return entry;
       });
     },

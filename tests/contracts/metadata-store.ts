@@ -381,11 +381,11 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await store.openIntent(intent)).toEqual({ ...intent, state: 'done' });
       });
 
-      it('keep a rollback by break-glass until Temporal has heard of it', async () => {
+      it('keep a rollback by hand until Temporal has heard of it', async () => {
         await store.ensureChannel(CHANNEL, TIME);
         await store.swapChannel(swap(0, digestNo('a')));
-        const back = await store.swapChannel(swap(1, null, { action: 'rolled_back', verdictDigest: null, breakGlass: true }));
-        expect(back.breakGlass).toBe(true);
+        const back = await store.swapChannel(swap(1, null, { action: 'rolled_back', verdictDigest: null, byHand: true }));
+        expect(back.byHand).toBe(true);
         expect(await (await open()).rollbacksToRecord()).toEqual([back]);
         await store.rollbackRecorded(CHANNEL, 2);
         await store.rollbackRecorded(CHANNEL, 2);
