@@ -5,7 +5,6 @@ import { RatchetError, safeMessage } from '../core/errors.ts';
 import type { ServingTarget } from '../stores/ports.ts';
 import { chatRequest } from './chat.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
-import { promotionIntentId } from './intents.ts';
 import { readSettings } from './runs.ts';
 import type { Touch } from './step.ts';
 
@@ -88,11 +87,9 @@ export interface UnloadOutput {
   kept?: { adapterDigest: Digest; reason: string }[];
 }
 
-/** Takes a candidate off the replicas that was not promoted, and gives its promotion up. Does nothing to an adapter that a channel uses. */
+/** Takes a candidate off the replicas that was not promoted. Does nothing to an adapter that a channel uses. */
 export async function unloadAdapter(deps: Deps, { run, adapterDigest }: UnloadAdapterInput): Promise<UnloadOutput> {
   const { workload } = await readSettings(deps, run);
-  const own = promotionIntentId(run.runId);
-  if ((await deps.store.openIntents()).some(({ id }) => id === own)) await deps.store.closeIntent(own, 'failed');
   return { schemaVersion: 1, unloaded: await unloadUnused(deps, adapterDigest, workload.keepLoaded) };
 }
 
