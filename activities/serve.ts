@@ -111,6 +111,7 @@ export async function unloadFormer(deps: Deps, { run }: UnloadFormerInput, { sig
   const deadlineMs = performance.now() + DRAIN_LIMIT_MS;
   for (const digest of leaving) {
     let reason = await deps.busyOn(digest);
+    if (reason !== null) deps.logger.info({ adapter: digest, reason }, 'a former adapter waits to be unloaded');
     while (reason !== null && performance.now() < deadlineMs) {
       await sleep(DRAIN_POLL_MS, undefined, { signal });
       reason = await deps.busyOn(digest);

@@ -70,6 +70,7 @@ export class Fleet {
   readonly metrics = createMetrics();
   readonly #workers = new Set<RunningProcess>();
   readonly #runs = { count: 0 };
+  readonly #ends: (() => void)[] = [];
 
   constructor(name: string, address: string) {
     this.name = name;
@@ -176,6 +177,7 @@ export class Fleet {
   traffic(clients = 3): Traffic {
     const answers: Answer[] = [];
     let going = true;
+    this.#ends.push(() => (going = false));
     const ask = async (): Promise<void> => {
       const response = await fetch(`${this.gateway.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify({ model: this.channel, messages: [{ role: 'user', content: 'x' }] }) });
       const body = (await response.json()) as { choices?: { message: { content: string } }[] };
@@ -184,7 +186,8 @@ export class Fleet {
     };
     const loops = Array.from({ length: clients }, async () => {
       while (going) {
-        await ask();
+        // A connection that breaks is a request lost.
+        await ask().catch(() => answers.push({ status: 0, adapter: null, generation: -1, content: '' }));
         await sleep(15);
       }
     });
@@ -216,6 +219,7 @@ export class Fleet {
   };
 
   async stop(): Promise<void> {
+    for (const end of this.#ends) end();
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
     await this.gateway?.close(1_000);
     await Promise.all(this.engines.map((engine) => engine.close()));
