@@ -55,8 +55,8 @@ export async function promote(deps: Deps, input: PromoteInput): Promise<PromoteO
     return await concluded(deps, intent.id, entry);
   } catch (error) {
     if (!(error instanceof RatchetError) || error.retryable) throw error;
-    // The other hand may have been our own: an attempt that was taken for dead and was not.
-    const entry = error.code === 'CHANNEL_CONFLICT' ? await promotedBefore(deps, input) : undefined;
+    // The hand that was first may have been our own: an attempt that was taken for dead and was not.
+    const entry = await promotedBefore(deps, input);
     if (entry) return concluded(deps, intent.id, entry);
     await deps.store.closeIntent(intent.id, 'failed');
     if (error.code !== 'CHANNEL_CONFLICT') throw error;

@@ -39,7 +39,7 @@ const Environment = z
     KAFKA_GROUP: z.string().default('ratchet-ingest').describe('consumer group of ingest'),
     VLLM_REPLICAS: list.prefault('http://127.0.0.1:8000').describe('base URLs of the vLLM replicas, separated by commas'),
     VLLM_MAX_LORA_RANK: z.coerce.number().int().positive().default(16).describe('largest adapter rank that the replicas take: their `--max-lora-rank`'),
-    VLLM_REPLICA_WAIT_SECONDS: z.coerce.number().min(0).default(120).describe('how long a promotion waits for a replica that does not answer before it goes on without it'),
+    VLLM_REPLICA_WAIT_SECONDS: z.coerce.number().min(0).max(600).default(120).describe('how long a promotion waits for a replica that does not answer before it goes on without it'),
     ISOLATION_INTERVAL_SECONDS: z.coerce.number().positive().default(900).describe('least time between two isolation checks of a replica in traffic'),
     ISOLATION_MAX_SHARE: z.coerce.number().gt(0).max(1).default(0.01).describe('largest share of a replica\'s tokens that its isolation checks may take; an idle one is checked once a day'),
     VLLM_API_KEY: z.string().optional().describe('key that vLLM asks for on /v1'),

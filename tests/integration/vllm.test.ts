@@ -41,7 +41,7 @@ beforeAll(async () => {
   const { materialize } = createAdapterFiles({ blobs, dir: join(dir, 'adapters') });
   target = createVllmTarget({ replicas: [server.url], apiKey: 'a-key-for-vllm', baseModel: BASE, maxLoraRank: 16, materialize });
   gateway = await startGateway({
-    store: slot, target, logger: log.logger, subjectKey: 'k', vllmApiKey: 'a-key-for-vllm', pollMs: 250,
+    store: slot, target, logger: log.logger, subjectKey: 'k', vllmApiKey: 'a-key-for-vllm', pollMs: 250, isolation: { intervalMs: 1_000, maxShare: 1 },
     workloads: new Map([[CHANNEL, { workload: { name: 'tickets', channel: CHANNEL } }]]),
     publish: (event) => void events.push(event),
   });
@@ -73,7 +73,8 @@ test('an adapter that is not there, and one that cannot be read, are told apart'
 });
 
 test('with the plugin, answers alone and in a mixed batch agree', async () => {
-  for (let time = 0; time < 2; time += 1) expect(await target.checkIsolation([one, two])).toEqual([{ replica: server.url, prompts: 4, arms: 3 }]);
+  for (let time = 0; time < 2; time += 1) expect(await target.checkIsolation([one, two])).toMatchObject([{ replica: server.url, prompts: 4, arms: 3 }]);
+  expect(await target.tokensServed?.(server.url)).toBeGreaterThan(2 * 3 * 4 * 2 * 2 * 8);
 });
 
 test('the gateway serves the live adapter under the channel’s name, whole and streamed', async () => {
@@ -131,4 +132,8 @@ test('without the plugin the check finds that base requests get an adapter appli
   expect(error).toMatchObject({ code: 'ISOLATION_BROKEN' });
   expect((error as Error).message).toContain(server.url);
   expect((error as Error).message).toContain('base');
+  // The gateway finds it too, by its own check at the interval, and lets nobody be answered by it.
+  await vi.waitFor(() => expect(gateway.replicas()[0]).toMatchObject({ healthy: true, inTraffic: false, alarms: ['isolation'] }), { timeout: 60_000, interval: 250 });
+  const response = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify({ model: CHANNEL, messages: question.messages, max_tokens: 4 }) });
+  expect(response.status).toBe(503);
 });
