@@ -1,4 +1,5 @@
 // Which replica may answer for which adapter; bringing one up to date before it gets traffic; taking one out that mixes adapters up.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { RatchetError, safeMessage } from '../core/errors.ts';
 import type { Digest } from '../core/contracts/index.ts';
@@ -13,6 +14,9 @@ import { replicaNotReady } from './refusal.ts';
 const MISSED_POLLS = 2;
 const FIRST_BACKOFF_MS = 1_000;
 const LONGEST_BACKOFF_MS = 30_000;
+/** How long a replica's last requests are waited for before it is checked: 30 s. */
+const QUIET_WAITS = 300;
+const QUIET_WAIT_MS = 100;
 /** Who signs a mark that the isolation check made. */
 const BY = 'isolation check';
 
@@ -28,6 +32,8 @@ interface Replica {
   /** It lacked a live adapter: no traffic until it has it and has passed the isolation check. */
   probation: boolean;
   out: ReplicaMark['cause'] | null;
+  /** It is being checked: others answer in its place where they can, so that its arms are alone. */
+  held: boolean;
   /** When it was last marked here: what was read of the marks before that is out of date. */
   markedMs: number;
   busy: number;
@@ -83,7 +89,7 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
   const { target, channels, names, logger, metrics, marks, isolation: budget = USUAL_BUDGET } = deps;
   const replicas = target.replicas.map(
     (url): Replica => ({
-      ...{ url, healthy: false, missed: MISSED_POLLS, engineBuild: 'vllm-unknown', adapters: new Set(), strangers: [], lacking: new Set(), probation: false, out: null, markedMs: 0 },
+      ...{ url, healthy: false, missed: MISSED_POLLS, engineBuild: 'vllm-unknown', adapters: new Set(), strangers: [], lacking: new Set(), probation: false, out: null, held: false, markedMs: 0 },
       ...{ busy: 0, bringing: null, pause: { untilMs: 0, waitMs: 0 }, lastCheck: { atMs: Date.now(), cost: 0, served: null }, lookAgainMs: 0, alarms: new Set() },
     }),
   );
@@ -139,6 +145,8 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
   function setHealthy(replica: Replica, healthy: boolean): void {
     replica.healthy = healthy;
     if (healthy) {
+      // It may have been mended: nobody waits for the next check in turn.
+      if (replica.out === 'isolation') replica.lastCheck = { ...replica.lastCheck, atMs: 0 };
       logger.info({ replica: replica.url, engineBuild: replica.engineBuild }, 'replica is healthy');
       return;
     }
@@ -227,6 +235,18 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
     return true;
   }
 
+  /** Sends its requests to others meanwhile, and waits a while for those that it has. Where there is no other it goes on answering. */
+  async function inQuiet<T>(replica: Replica, work: () => Promise<T>): Promise<T> {
+    replica.held = true;
+    try {
+      const others = replicas.some((one) => one !== replica && inTraffic(one));
+      for (let waits = 0; others && replica.busy > 0 && waits < QUIET_WAITS && !closed; waits += 1) await sleep(QUIET_WAIT_MS);
+      return await work();
+    } finally {
+      replica.held = false;
+    }
+  }
+
   /** Its own count of tokens; one that does not say is taken not to count. */
   const served = async ({ url }: Replica): Promise<number | null> => (await target.tokensServed?.(url).catch(() => null)) ?? null;
 
@@ -252,7 +272,7 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
       // Another gateway looks at it; what it finds is marked.
       if (!mine) replica.lastCheck = { ...replica.lastCheck, atMs: nowMs };
       else if (out) await bringUp(replica);
-      else if (await keepsApart(replica)) logger.info({ replica: replica.url, tokens: replica.lastCheck.cost }, 'replica keeps adapters apart');
+      else if (await inQuiet(replica, () => keepsApart(replica))) logger.info({ replica: replica.url, tokens: replica.lastCheck.cost }, 'replica keeps adapters apart');
       showAlarms();
     }
   }
@@ -276,7 +296,7 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
     let least: Replica | undefined;
     for (const replica of replicas) {
       if (!inTraffic(replica) || (adapter !== null && !replica.adapters.has(adapter)) || avoid?.has(replica.url)) continue;
-      if (least === undefined || replica.busy < least.busy) least = replica;
+      if (least === undefined || Number(replica.held) < Number(least.held) || (replica.held === least.held && replica.busy < least.busy)) least = replica;
     }
     return least;
   }

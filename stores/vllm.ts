@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { Agent, request as httpRequest, type Dispatcher } from 'undici';
 import { Digest } from '../core/contracts/index.ts';
 import { RatchetError } from '../core/errors.ts';
-import { checkReplica } from './isolation.ts';
+import { checkReplica, type Quiet } from './isolation.ts';
 import type { ChatAnswer, ChatRequest, LoadOptions, ReplicaState, ServingTarget } from './ports.ts';
 
 export interface VllmTargetOptions {
@@ -47,6 +47,8 @@ export function createVllmTarget(options: VllmTargetOptions): ServingTarget {
   const replicas = options.replicas.map((url) => url.replace(/\/+$/, ''));
   const agent = new Agent({ connections: 256, headersTimeout: 0, bodyTimeout: 0 });
   const busy = new Map(replicas.map((url) => [url, 0]));
+  /** By replica and engine build. */
+  const quietOf = new Map<string, Quiet>();
 
   async function call(replica: string, method: Dispatcher.HttpMethod, path: string, { timeoutMs, body, signal, raw = false }: CallOptions): Promise<Reply> {
     const deadline = AbortSignal.timeout(timeoutMs);
@@ -148,6 +150,23 @@ export function createVllmTarget(options: VllmTargetOptions): ServingTarget {
     }
   }
 
+  async function tokensServed(replica: string): Promise<number | null> {
+    const { status, body } = await call(replica, 'GET', '/metrics', { timeoutMs: CONTROL_TIMEOUT_MS, raw: true });
+    return status === 200 ? tokensIn(text(body)) : null;
+  }
+
+  async function isolationOf(replica: string, adapters: readonly Digest[]): Promise<{ replica: string; prompts: number; arms: number; tokens: number }> {
+    const { engineBuild } = await stateOf(replica, CONTROL_TIMEOUT_MS);
+    const key = `${replica} ${engineBuild}`;
+    const quiet = quietOf.get(key) ?? new Map<string, never>();
+    const before = await tokensServed(replica).catch(() => null);
+    const { alone, ...result } = await checkReplica(replica, adapters, (adapter, body) => complete(replica, adapter, body, CHAT_TIMEOUT_MS), quiet);
+    const after = await tokensServed(replica).catch(() => null);
+    // By its own count it answered nobody else meanwhile: the arms that were asked alone were alone.
+    if (before !== null && after !== null && after - before === result.tokens) quietOf.set(key, new Map([...alone, ...quiet]));
+    return result;
+  }
+
   return {
     replicas,
     baseModel,
@@ -163,12 +182,8 @@ export function createVllmTarget(options: VllmTargetOptions): ServingTarget {
     unload: async (adapter, { replicas: some = replicas } = {}) => {
       await onAll(some, (replica) => unloadOn(replica, adapter));
     },
-    checkIsolation: (adapters, { replicas: some = replicas } = {}) =>
-      onAll(some, (replica) => checkReplica(replica, adapters, (adapter, body) => complete(replica, adapter, body, CHAT_TIMEOUT_MS))),
-    tokensServed: async (replica) => {
-      const { status, body } = await call(replica, 'GET', '/metrics', { timeoutMs: CONTROL_TIMEOUT_MS, raw: true });
-      return status === 200 ? tokensIn(text(body)) : null;
-    },
+    checkIsolation: (adapters, { replicas: some = replicas } = {}) => onAll(some, (replica) => isolationOf(replica, adapters)),
+    tokensServed,
     chat: async (request, { replica = leastBusy(), timeoutMs = CHAT_TIMEOUT_MS, signal } = {}) => {
       signal?.throwIfAborted();
       const startedAt = performance.now();

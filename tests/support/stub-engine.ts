@@ -32,6 +32,8 @@ export interface StubEngine {
   loadMs: number;
   /** Gives a request without adapter the answer of one that is in the batch, as a broken engine does. */
   mixes: boolean;
+  /** Always in the batch, as under a steady load. */
+  traffic: Digest | undefined;
   version: string;
   close(): Promise<void>;
 }
@@ -40,7 +42,7 @@ const TEXT = ['stub ', 'answer ü', ' of '];
 
 /** @param port 0 takes a free one; a former stub's port makes it look restarted */
 export async function startStubEngine(port = 0): Promise<StubEngine> {
-  const engine: StubEngine = { url: '', loaded: new Map(), asked: [], cutOff: 0, delayMs: 0, onChat: undefined, refuseLoads: false, loadMs: 0, mixes: false, version: '0.0.0-stub', close: async () => undefined };
+  const engine: StubEngine = { url: '', loaded: new Map(), asked: [], cutOff: 0, delayMs: 0, onChat: undefined, refuseLoads: false, loadMs: 0, mixes: false, traffic: undefined, version: '0.0.0-stub', close: async () => undefined };
   /** Models of the requests that are answered at this moment. */
   const batch: string[] = [];
   let tokens = 0;
@@ -51,7 +53,7 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
   async function probes(model: string): Promise<object> {
     batch.push(model);
     await sleep(2);
-    const other = engine.mixes && model === STUB_BASE ? batch.find((one) => one !== STUB_BASE) : undefined;
+    const other = engine.mixes && model === STUB_BASE ? (batch.find((one) => one !== STUB_BASE) ?? engine.traffic) : undefined;
     batch.splice(batch.indexOf(model), 1);
     const logprob = -(Buffer.from(digestOfBytes(other ?? model)).readUInt8(10) / 10);
     return { content: [{ token: 'x', logprob, top_logprobs: [] }] };

@@ -166,7 +166,7 @@ describe('a promotion', () => {
     const input = await inputFor(A);
     deps.faultPoint = () => undefined;
     engines.chat = async () => {
-      await reconcileIntents({ store, logger: deps.logger as never, running: async () => false, count: () => undefined });
+      await reconcileIntents({ store, logger: deps.logger, running: async () => false, count: () => undefined });
       return { text: 'yes', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 1 };
     };
     expect(await promote(deps, input)).toMatchObject({ result: 'lost', generation: 0 });
