@@ -63,6 +63,8 @@ export interface Replicas {
    * @throws Refusal 503 `replica_not_ready`; the adapter is then being loaded
    */
   choose(adapter: Digest | null, avoid?: ReadonlySet<string>): Promise<{ url: string; engineBuild: string; release: () => void }>;
+  /** Whether a request for this adapter would find a replica now. */
+  serves: (adapter: Digest | null) => boolean;
   /** The replica said that it does not know the adapter: it was restarted. */
   lost(url: string, adapter: Digest): void;
   /** The connection to the replica broke before it answered. */
@@ -318,6 +320,7 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
       const chosen = replica;
       return { url: chosen.url, engineBuild: chosen.engineBuild, release: () => (chosen.busy -= 1) };
     },
+    serves: (adapter) => pick(adapter) !== undefined,
     lost: (url, adapter) => {
       const replica = replicas.find((one) => one.url === url);
       if (!replica?.adapters.delete(adapter)) return;

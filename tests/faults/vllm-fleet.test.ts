@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Deps } from '../../activities/deps.ts';
 import { promote } from '../../activities/promote.ts';
 import { rollbackChannel } from '../../activities/rollback.ts';
 import { Verdict, type Digest, type RunRecord } from '../../core/contracts/index.ts';
@@ -30,7 +31,8 @@ let store: MetadataStore;
 let target: ServingTarget;
 let gateway: Gateway;
 let adapter: Digest;
-let deps: Parameters<typeof promote>[0];
+/** What a promotion and a rollback work with. */
+let deps: Deps;
 
 const start = (index: number, port?: number): Promise<VllmServer> => startVllm({ dir: join(dir, `vllm-${index}`), ...(port === undefined ? {} : { port }), maxLoras: 3 });
 
@@ -45,9 +47,9 @@ beforeAll(async () => {
   target = createVllmTarget({ replicas: servers.map(({ url }) => url), apiKey: undefined, baseModel: BASE, maxLoraRank: 16, materialize: createAdapterFiles({ blobs, dir: join(dir, 'adapters') }).materialize });
   const silent = { info: () => undefined, warn: () => undefined };
   deps = {
-    store, blobs, target, workloads: new Map([['tickets', loaded]]), clock: () => new Date(), home: dir, logger: silent, gpu: { taskQueue: 'gpu', scheduleToStartMs: 1 },
-    busyOn: async () => null, replicaWaitMs: 60_000, faultPoint: () => undefined, observe: () => undefined,
-  };
+    store, blobs, target, workloads: new Map([['tickets', loaded]]), clock: () => new Date(), home: dir, logger: silent,
+    busyOn: async () => null, replicaWaitMs: 60_000, faultPoint: () => undefined,
+  } as unknown as Deps;
   gateway = await startGateway({
     store, marks: store, target, logger: log.logger, subjectKey: 'k', pollMs: 250, publish: () => undefined,
     workloads: new Map([[CHANNEL, { workload: { name: 'tickets', channel: CHANNEL } }]]),

@@ -74,8 +74,8 @@ beforeEach(async () => {
   const silent = { info: () => undefined, warn: () => undefined };
   deps = {
     store, blobs: await openBlobStore(join(dir, 'blobs')), target: engines, workloads: new Map([['tickets', loaded]]), clock: () => new Date(clockMs), home: dir, logger: silent,
-    gpu: { taskQueue: 'gpu', scheduleToStartMs: 1 }, busyOn: async () => null, replicaWaitMs: 60_000, faultPoint: (point) => void points.push(point), observe: () => undefined,
-  };
+    busyOn: async () => null, replicaWaitMs: 60_000, faultPoint: (point: string) => void points.push(point),
+  } as unknown as Deps;
 });
 afterEach(async () => {
   await store.close();
