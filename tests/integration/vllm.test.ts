@@ -21,7 +21,8 @@ const START_MS = 300_000;
 const dir = mkdtempSync(join(tmpdir(), 'ratchet-vllm-'));
 const slot = channelSlot(CHANNEL);
 const log = captureLog();
-const budget = { intervalMs: 500, maxShare: 1 };
+/** No share at first: nothing else is asked here that could pay for a check. */
+const budget = { intervalMs: 500, maxShare: 1_000 };
 const events: InteractionEvent[] = [];
 let server: VllmServer;
 let target: ServingTarget;
