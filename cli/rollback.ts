@@ -1,4 +1,5 @@
 // A rollback by hand: the store acts first, everything else hears of it afterwards and within a second or two.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RatchetError, safeMessage } from '../core/errors.ts';
 import { recordRollback } from '../activities/rollback-record.ts';
 import { rollbackChannel, type RollbackOutput } from '../activities/rollback.ts';
@@ -8,6 +9,7 @@ import { resolveId, servingTarget, type Context } from './context.ts';
 
 const TEMPORAL_TIMEOUT_MS = 1_000;
 const GATEWAY_TIMEOUT_MS = 1_000;
+const GATEWAY_POLL_MS = 30;
 
 export interface RollBackRequest {
   channel: string;
@@ -67,14 +69,19 @@ async function record(context: Context, channel: string, generation: number): Pr
   }
 }
 
-/** A gateway reads the channel at most 50 ms before it answers this. */
+/** What a gateway has read of the channel is up to 50 ms old: one that is behind is asked again. */
 async function askGateways({ config, out }: Context, channel: string, generation: number): Promise<RolledBack['gateways']> {
   const headers: Record<string, string> = config.adminToken === undefined ? {} : { authorization: `Bearer ${config.adminToken}` };
+  const signal = AbortSignal.timeout(GATEWAY_TIMEOUT_MS);
   const follows = async (url: string): Promise<boolean> => {
     try {
-      const response = await fetch(`${url}/internal/generation`, { headers, signal: AbortSignal.timeout(GATEWAY_TIMEOUT_MS) });
-      const { channels = [] } = response.ok ? ((await response.json()) as { channels?: { channel: string; generation: number }[] }) : {};
-      return channels.some((entry) => entry.channel === channel && entry.generation >= generation);
+      for (;;) {
+        const response = await fetch(`${url}/internal/generation`, { headers, signal });
+        if (!response.ok) return false;
+        const { channels = [] } = (await response.json()) as { channels?: { channel: string; generation: number }[] };
+        if (channels.some((entry) => entry.channel === channel && entry.generation >= generation)) return true;
+        await sleep(GATEWAY_POLL_MS, undefined, { signal });
+      }
     } catch {
       return false;
     }
