@@ -15,6 +15,7 @@ import { addGate } from './commands/gate.ts';
 import { addImport } from './commands/import.ts';
 import { addLabel } from './commands/label.ts';
 import { addRun } from './commands/run.ts';
+import { addSuite } from './commands/suite.ts';
 import { addTrace } from './commands/trace.ts';
 import { addWorkload } from './commands/workload.ts';
 
@@ -41,6 +42,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addTrace, addWorkload, addSuite, addDoctor]) add(program);
   return program;
 }

@@ -136,16 +136,17 @@ function patternMistake({ type, value }: InjectionGoal['check'], mistake: (messa
 }
 
 /** The suites that a workload names; their names must differ. */
-export async function readSuites(file: YamlFile, names: readonly string[]): Promise<{ suites: Suite[]; documents: unknown[]; mistakes: Mistake[] }> {
+export async function readSuites(file: YamlFile, named: Workload['suites']): Promise<{ suites: Suite[]; documents: unknown[]; mistakes: Mistake[] }> {
   const suites: Suite[] = [];
   const documents: unknown[] = [];
   const mistakes: Mistake[] = [];
-  for (const [index, name] of names.entries()) {
+  for (const [index, entry] of named.entries()) {
+    const { file: name, sample } = typeof entry === 'string' ? { file: entry } : entry;
     const here = ['suites', index];
     try {
       const { suite, document } = await readSuite(name, dirname(file.path));
       if (suites.some((other) => other.name === suite.name)) mistakes.push(file.mistakeAt(here, `${here.join('.')}: another suite is named ${suite.name}, too`));
-      suites.push(suite);
+      suites.push(sample === undefined ? suite : { ...suite, sample });
       documents.push(document);
     } catch (error) {
       if (error instanceof WorkloadMistakes) mistakes.push(...error.mistakes);

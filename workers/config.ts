@@ -38,6 +38,7 @@ const Environment = z
     KAFKA_TOPIC_CORRECTIONS: z.string().default('agent.corrections').describe('topic of corrections'),
     KAFKA_GROUP: z.string().default('ratchet-ingest').describe('consumer group of ingest'),
     VLLM_REPLICAS: list.prefault('http://127.0.0.1:8000').describe('base URLs of the vLLM replicas, separated by commas'),
+    VLLM_EVALUATION_REPLICAS: list.optional().describe('base URLs of replicas that only evaluations ask, separated by commas: production is then not slowed by a night. They must run the same engine build as VLLM_REPLICAS, else nothing is promoted; without it evaluations ask those'),
     VLLM_MAX_LORA_RANK: z.coerce.number().int().positive().default(16).describe('largest adapter rank that the replicas take: their `--max-lora-rank`'),
     VLLM_API_KEY: z.string().optional().describe('key that vLLM asks for on /v1'),
     GATEWAY_HOST: z.string().default('127.0.0.1').describe('address the gateway binds to'),
@@ -89,7 +90,7 @@ export interface Config {
     topics: { interactions: string; corrections: string };
     group: string;
   };
-  vllm: { replicas: string[]; apiKey: string | undefined; maxLoraRank: number };
+  vllm: { replicas: string[]; evaluationReplicas: string[]; apiKey: string | undefined; maxLoraRank: number };
   gateway: { host: string; port: number; allowBaseArm: boolean };
   api: { host: string; port: number; tokens: string[]; maxBodyBytes: number };
   metrics: { host: string; port: number };
@@ -145,7 +146,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       topics: { interactions: e.KAFKA_TOPIC_INTERACTIONS, corrections: e.KAFKA_TOPIC_CORRECTIONS },
       group: e.KAFKA_GROUP,
     },
-    vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
+    vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), evaluationReplicas: (e.VLLM_EVALUATION_REPLICAS ?? []).map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
     gateway: { host: e.GATEWAY_HOST, port: e.GATEWAY_PORT, allowBaseArm: e.GATEWAY_ALLOW_BASE },
     api: { host: e.API_HOST, port: e.API_PORT, tokens: e.API_TOKEN ?? [], maxBodyBytes: e.API_MAX_BODY_BYTES },
     metrics: { host: e.METRICS_HOST, port: e.METRICS_PORT },

@@ -134,8 +134,8 @@ export const Workload = z.strictObject({
   schedule: z
     .strictObject({ cron: z.string().default('0 2 * * *'), timeZone: z.string().default('UTC'), catchupHours: z.number().positive().default(6) })
     .prefault({}),
-  /** Suite files, relative to this file, or `builtin:NAME`; their content is part of the workload's digest. */
-  suites: z.array(z.string().min(1)).max(50).default([]),
+  /** Suite files, relative to this file, or `builtin:NAME`; their content is part of the workload's digest. `sample` takes the place of the file's. */
+  suites: z.array(z.union([z.string().min(1), z.strictObject({ file: z.string().min(1), sample: z.int().min(1).optional() })], 'must be a suite file, or a mapping with file and sample')).max(50).default([]),
   evaluation: z
     .strictObject({
       concurrency: z.int().min(1).default(16),
