@@ -138,12 +138,14 @@ export async function askQuestions(deps: Deps, settings: Settings, asking: Suite
 
 const samplingOf = ({ suite, item }: SuiteQuestion) => item.sampling ?? suite.sampling;
 const samplingDigest = (question: SuiteQuestion, { baseDigest, target }: SuiteAsking): Digest => digestOfJson({ sampling: samplingOf(question), base: baseDigest ?? target.baseModel });
-const nameOf = (question: SuiteQuestion, asking: SuiteAsking): string => [question.adapterDigest, samplingDigest(question, asking), questionDigest(question.item)].join(' ');
+/** Of the questions that one look into the store finds together. */
+const groupOf = (question: SuiteQuestion, asking: SuiteAsking): string => `${question.adapterDigest} ${samplingDigest(question, asking)}`;
+const nameOf = (question: SuiteQuestion, asking: SuiteAsking): string => `${groupOf(question, asking)} ${questionDigest(question.item)}`;
 
 async function knownAnswers(deps: Pick<Deps, 'store'>, asking: SuiteAsking, questions: readonly SuiteQuestion[]): Promise<Map<string, KeptAnswer>> {
   const groups = new Map<string, SuiteQuestion[]>();
   for (const question of questions) {
-    const group = `${question.adapterDigest} ${samplingDigest(question, asking)}`;
+    const group = groupOf(question, asking);
     groups.set(group, [...(groups.get(group) ?? []), question]);
   }
   const known = new Map<string, KeptAnswer>();
