@@ -11,6 +11,7 @@ import { startVllm, type VllmServer } from '../../infra/dev/vllm.ts';
 import { createAdapterFiles } from '../../stores/adapters.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
 import type { ServingTarget } from '../../stores/ports.ts';
+import { readSuite } from '../../stores/suites.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
 import { putManifest, putRandomAdapter } from '../support/adapter.ts';
 import { captureLog, channelSlot } from '../support/stub-engine.ts';
@@ -74,6 +75,31 @@ test('an adapter that is not there, and one that cannot be read, are told apart'
 
 test('with the plugin, answers alone and in a mixed batch agree', async () => {
   for (let time = 0; time < 2; time += 1) expect(await target.checkIsolation([one, two])).toEqual([{ replica: server.url, prompts: 4, arms: 3 }]);
+});
+
+test('the pairs of the general-ability suite are told apart by log-probability, by base and adapter in one batch', async () => {
+  const { suite } = await readSuite('builtin:general-ability');
+  const pairs = suite.items.map(({ pair }) => pair!);
+  const knows = async (adapter: Digest | null): Promise<boolean[]> =>
+    Promise.all(
+      pairs.map(async ({ prompt, right, wrong }) => {
+        const [good, bad] = await Promise.all([right, wrong].map((end) => target.logprob({ adapter, text: prompt + end })));
+        expect(good?.logprob).toBeLessThan(0);
+        return good!.logprob > bad!.logprob;
+      }),
+    );
+  const share = (values: boolean[]): number => values.filter(Boolean).length / values.length;
+  const startedMs = performance.now();
+  // Together: what one arm answers does not depend on the others in the batch.
+  const [base = [], adapter = []] = await Promise.all([knows(null), knows(one)]);
+  const seconds = (performance.now() - startedMs) / 1000;
+  const again = await knows(null);
+  console.log(`${pairs.length} pairs, base ${share(base)}, random adapter ${share(adapter)}, ${seconds.toFixed(1)} s for both; base again differs in ${base.filter((value, index) => value !== again[index]).length}`);
+  expect(share(base)).toBeGreaterThan(0.8);
+  // Weights at random forget: that is what a guard on this suite sees.
+  expect(share(adapter)).toBeLessThan(share(base));
+  expect(base.filter((value, index) => value !== again[index]).length).toBeLessThanOrEqual(3);
+  await expect(target.logprob({ adapter: digestOfBytes('unknown'), text: 'Ice is frozen water.' })).rejects.toMatchObject({ code: 'ADAPTER_NOT_SERVED' });
 });
 
 test('the gateway serves the live adapter under the channel’s name, whole and streamed', async () => {
