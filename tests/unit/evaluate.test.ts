@@ -147,7 +147,7 @@ describe('suites', () => {
       if (left < 0) throw new RatchetError('SERVING_UNAVAILABLE', 'gone');
       return call(...args);
     };
-    const target: ServingTarget = { ...engine, chat: dying(engine.chat), logprob: dying(engine.logprob), state: async () => (await engine.state()).map((replica) => ({ ...replica, healthy: left >= 0 })) };
+    const target: ServingTarget = { ...engine, chat: dying((...asked: Parameters<ServingTarget['chat']>) => engine.chat(...asked)), logprob: dying((...asked: Parameters<ServingTarget['logprob']>) => engine.logprob(...asked)), state: async () => (await engine.state()).map((replica) => ({ ...replica, healthy: left >= 0 })) };
     await expect(evaluate({ ...deps, target }, ready.input, touch)).rejects.toMatchObject({ code: 'SERVING_UNAVAILABLE' });
     const before = engine.questions().length;
     expect(before).toBe(2 * CASES + REPEATED + 5);
