@@ -17,7 +17,9 @@ import type { Digest, Example } from '../../core/contracts/index.ts';
 import { digestOfBytes } from '../../core/digest.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
+import { openKeys } from '../../stores/keys.ts';
 import type { MetadataStore, ServingTarget } from '../../stores/ports.ts';
+import { createRedactors } from '../../stores/redactors.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
 import { readWorkload, type LoadedWorkload } from '../../stores/workloads.ts';
 import { SECRET, seed, standInTrainer, writeWorkload } from '../support/pipeline-world.ts';
@@ -41,7 +43,7 @@ beforeEach(async () => {
   engine = standInTarget(join(dir, 'engine'));
   clock = Date.parse('2026-01-01T02:00:00.000Z');
   deps = {
-    store, blobs: await openBlobStore(join(dir, 'blobs')), target: engine, workloads: new Map(), clock: () => new Date(clock++), home: dir,
+    store, blobs: await openBlobStore(join(dir, 'blobs')), target: engine, workloads: new Map(), redactors: createRedactors(await openKeys(join(dir, 'keys.json'))), clock: () => new Date(clock++), home: dir,
     logger: { info: () => undefined, warn: () => undefined }, gpu: { taskQueue: 'gpu', scheduleToStartMs: 1 }, drained: async () => true, observe: () => undefined,
   };
 });
