@@ -110,7 +110,7 @@ export const SuiteOutcome = z.looseObject({
   finishReason: FinishReason,
   failureClasses: z.array(FailureClass),
   /** By metric: true is good. One value for each thing looked at (fields, turns of a session). */
-  scores: z.partialRecord(z.string(), z.array(z.boolean())),
+  scores: z.record(z.string(), z.array(z.boolean())),
   latencyMs: z.number().min(0),
   outputTokens: z.int().min(0),
 });
