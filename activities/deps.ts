@@ -9,6 +9,8 @@ export interface Deps {
   store: MetadataStore;
   blobs: BlobStore;
   target: ServingTarget;
+  /** Replicas apart from production's that evaluations ask; without it they ask `target`. */
+  evaluation?: ServingTarget | undefined;
   workloads: ReadonlyMap<string, LoadedWorkload>;
   redactors: Redactors;
   clock: () => Date;

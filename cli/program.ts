@@ -16,6 +16,7 @@ import { addImport } from './commands/import.ts';
 import { addLabel } from './commands/label.ts';
 import { addReplica } from './commands/replica.ts';
 import { addRun } from './commands/run.ts';
+import { addSuite } from './commands/suite.ts';
 import { addTrace } from './commands/trace.ts';
 import { addWorkload } from './commands/workload.ts';
 
@@ -42,6 +43,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addReplica, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addReplica, addTrace, addWorkload, addSuite, addDoctor]) add(program);
   return program;
 }

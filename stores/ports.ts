@@ -114,6 +114,25 @@ export interface CaseRow {
   retiredBy: Digest | null;
 }
 
+/** An answer depends on these, besides its question. */
+export interface AnswerKey {
+  /** null: the base model, which `samplingDigest` names. */
+  adapterDigest: Digest | null;
+  engineBuild: string;
+  /** Over the sampling and the base model's digest. */
+  samplingDigest: Digest;
+}
+
+export interface KeptAnswer extends AnswerKey {
+  questionDigest: Digest;
+  /** The evaluation in which it was asked. */
+  askedIn: string;
+  /** The answer as a blob (see activities/suites.ts). */
+  answerDigest: Digest;
+  latencyMs: number;
+  outputTokens: number;
+}
+
 export interface GateDecision {
   runId: string;
   channel: string;
@@ -199,6 +218,10 @@ export interface MetadataStore {
   /** Idempotent per (evaluationId, caseDigest, arm): the first answer counts. */
   saveOutcomes(outcomes: readonly Outcome[]): Promise<void>;
   outcomes(evaluationId: string): Promise<Outcome[]>;
+  /** Keeps answers for later evaluations; the first one to a question of an adapter on an engine build with a sampling stays. */
+  keepAnswers(answers: readonly KeptAnswer[]): Promise<void>;
+  /** Those of the questions that this adapter has answered on this build with this sampling. */
+  keptAnswers(query: AnswerKey & { questionDigests: readonly Digest[] }): Promise<KeptAnswer[]>;
 
   // documents: small immutable JSON, named by digest
   putDocument(kind: NodeKind, document: unknown): Promise<Digest>;
@@ -322,4 +345,6 @@ export interface ServingTarget {
   /** Tokens that the replica has read and written since its start, by its own count; null when it does not count. */
   tokensServed?(replica: string): Promise<number | null>;
   chat(request: ChatRequest, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<ChatAnswer>;
+  /** How probable the model finds a text, without any chat template: the sum over its tokens but the first, natural logarithm. */
+  logprob(request: { adapter: Digest | null; text: string }, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<{ logprob: number; tokens: number; latencyMs: number }>;
 }

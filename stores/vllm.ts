@@ -135,13 +135,13 @@ export function createVllmTarget(options: VllmTargetOptions): ServingTarget {
   }
 
   /** One non-streamed answer as vLLM gives it. */
-  async function complete(replica: string, adapter: Digest | null, body: Record<string, unknown>, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
+  async function complete(replica: string, adapter: Digest | null, body: Record<string, unknown>, timeoutMs: number, signal?: AbortSignal, path = '/v1/chat/completions'): Promise<unknown> {
     const model = adapter ?? baseModel;
     busy.set(replica, (busy.get(replica) ?? 0) + 1);
     try {
-      const reply = await call(replica, 'POST', '/v1/chat/completions', { timeoutMs, signal, body: { ...body, model } });
+      const reply = await call(replica, 'POST', path, { timeoutMs, signal, body: { ...body, model } });
       if (reply.status === 404) throw new RatchetError(adapter === null ? 'SERVING_UNAVAILABLE' : 'ADAPTER_NOT_SERVED', `${replica} does not serve ${model}`);
-      if (reply.status !== 200) throw refused(replica, 'POST /v1/chat/completions', reply.status);
+      if (reply.status !== 200) throw refused(replica, `POST ${path}`, reply.status);
       const answeredBy = field(reply.body, 'model');
       if (answeredBy !== model) throw new RatchetError('ADAPTER_NOT_SERVED', `${replica} was asked for ${model} and answered by another model`);
       return reply.body;
@@ -189,6 +189,12 @@ export function createVllmTarget(options: VllmTargetOptions): ServingTarget {
       const startedAt = performance.now();
       const body = await complete(replica, request.adapter, chatBody(request), timeoutMs, signal);
       return { ...answerOf(replica, body), latencyMs: performance.now() - startedAt };
+    },
+    logprob: async ({ adapter, text: prompt }, { replica = leastBusy(), timeoutMs = CHAT_TIMEOUT_MS, signal } = {}) => {
+      signal?.throwIfAborted();
+      const startedAt = performance.now();
+      const body = await complete(replica, adapter, { prompt, max_tokens: 1, temperature: 0, prompt_logprobs: 0 }, timeoutMs, signal, '/v1/completions');
+      return { ...logprobOf(replica, body), latencyMs: performance.now() - startedAt };
     },
   };
 }
@@ -239,6 +245,15 @@ function answerOf(replica: string, body: unknown): Omit<ChatAnswer, 'latencyMs'>
     inputTokens: Number(field(usage, 'prompt_tokens') ?? 0),
     outputTokens: Number(field(usage, 'completion_tokens') ?? 0),
   };
+}
+
+/** One entry a token of the prompt; the first has none, since nothing goes before it. */
+function logprobOf(replica: string, body: unknown): { logprob: number; tokens: number } {
+  const [, ...entries] = list(field(list(field(body, 'choices'))[0], 'prompt_logprobs'));
+  const values = entries.map((entry) => Object.values((entry ?? {}) as Record<string, unknown>).map((token) => field(token, 'logprob'))[0]);
+  const numbers = values.filter((value) => typeof value === 'number');
+  if (numbers.length === 0 || numbers.length < values.length) throw new RatchetError('SERVING_UNAVAILABLE', `${replica} gave a text without its log-probabilities`);
+  return { logprob: numbers.reduce((sum, value) => sum + value, 0), tokens: numbers.length };
 }
 
 /** An HTTP status that is no answer. vLLM's own words are left out: they may quote the request. */

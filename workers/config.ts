@@ -38,6 +38,7 @@ const Environment = z
     KAFKA_TOPIC_CORRECTIONS: z.string().default('agent.corrections').describe('topic of corrections'),
     KAFKA_GROUP: z.string().default('ratchet-ingest').describe('consumer group of ingest'),
     VLLM_REPLICAS: list.prefault('http://127.0.0.1:8000').describe('base URLs of the vLLM replicas, separated by commas'),
+    VLLM_EVALUATION_REPLICAS: list.optional().describe('base URLs of replicas that only evaluations ask, separated by commas: production is then not slowed by a night. They must run the same engine build as VLLM_REPLICAS, else nothing is promoted; without it evaluations ask those'),
     VLLM_MAX_LORA_RANK: z.coerce.number().int().positive().default(16).describe('largest adapter rank that the replicas take: their `--max-lora-rank`'),
     VLLM_REPLICA_WAIT_SECONDS: z.coerce.number().min(0).max(600).default(120).describe('how long a promotion waits for a replica that does not answer before it goes on without it'),
     ISOLATION_INTERVAL_SECONDS: z.coerce.number().positive().default(900).describe('least time between two isolation checks of a replica in traffic'),
@@ -93,7 +94,7 @@ export interface Config {
     topics: { interactions: string; corrections: string };
     group: string;
   };
-  vllm: { replicas: string[]; apiKey: string | undefined; maxLoraRank: number };
+  vllm: { replicas: string[]; evaluationReplicas: string[]; apiKey: string | undefined; maxLoraRank: number };
   replicaWaitMs: number;
   isolation: { intervalMs: number; maxShare: number };
   /** Base URLs of every gateway. */
@@ -153,7 +154,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       topics: { interactions: e.KAFKA_TOPIC_INTERACTIONS, corrections: e.KAFKA_TOPIC_CORRECTIONS },
       group: e.KAFKA_GROUP,
     },
-    vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
+    vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), evaluationReplicas: (e.VLLM_EVALUATION_REPLICAS ?? []).map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
     replicaWaitMs: e.VLLM_REPLICA_WAIT_SECONDS * 1000,
     isolation: { intervalMs: e.ISOLATION_INTERVAL_SECONDS * 1000, maxShare: e.ISOLATION_MAX_SHARE },
     gatewayUrls: (e.GATEWAY_URLS ?? [hereUrl(e.GATEWAY_HOST, e.GATEWAY_PORT)]).map((url) => url.replace(/\/+$/, '')),

@@ -32,10 +32,12 @@ logTemporalTo(logger);
 const [workloads, store, blobs, keys] = await Promise.all([readWorkloads(config.workloadFiles), openMetadataStore(paths.database), openBlobStore(paths.blobs), openKeys(paths.keys)]);
 const [baseModel = '', another] = new Set([...workloads.values()].map(({ workload }) => workload.baseModel));
 if (another !== undefined) throw new RatchetError('CONFIG_INVALID', `RATCHET_WORKLOADS: ${baseModel} and ${another} need a pipeline worker and replicas each`);
-const target = createVllmTarget({ ...vllm, baseModel, materialize: createAdapterFiles({ blobs, dir: paths.adapters }).materialize });
+const { materialize } = createAdapterFiles({ blobs, dir: paths.adapters });
+const target = createVllmTarget({ ...vllm, baseModel, materialize });
+const evaluation = vllm.evaluationReplicas.length === 0 ? undefined : createVllmTarget({ ...vllm, replicas: vllm.evaluationReplicas, baseModel, materialize });
 const gpu = { taskQueue: temporal.gpuTaskQueue };
 const faultPoint = faultPoints(process.env['RATCHET_FAULT'], config.environment);
-const activities = createActivities({ store, blobs, target, workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), busyOn: askGateways(config), replicaWaitMs, faultPoint });
+const activities = createActivities({ store, blobs, target, evaluation, workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), busyOn: askGateways(config), replicaWaitMs, faultPoint });
 
 const at: { work?: Worker } = {};
 const check = async (): Promise<void> => {

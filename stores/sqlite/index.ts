@@ -1,5 +1,6 @@
 // The metadata store on SQLite: one file, shared by every process of one machine.
 import type { MetadataStore } from '../ports.ts';
+import { answerQueries } from './answers.ts';
 import { caseQueries } from './cases.ts';
 import { channelQueries } from './channel.ts';
 import { deadLetterQueries } from './dead-letters.ts';
@@ -38,6 +39,7 @@ export function metadataStore(database: Database): MetadataStore {
     ...totalsQueries(database),
     ...readingQueries(database),
     ...caseQueries(database),
+    ...answerQueries(database),
     ...documentQueries(database),
     ...lineageQueries(database),
     ...runQueries(database),

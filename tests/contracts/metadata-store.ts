@@ -216,6 +216,18 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(outcomes).toContainEqual(outcomeNo(1, 'current', true));
         expect(await store.outcomes('e-2')).toEqual([]);
       });
+
+      it('keeps the first answer to a question, apart by adapter, engine build and sampling', async () => {
+        const key = { adapterDigest: digestNo('a'), engineBuild: 'vllm-1', samplingDigest: digestNo('greedy') };
+        const answer = (n: number, over: object = {}) => ({ ...key, questionDigest: digestNo(`question ${n}`), askedIn: 'e-1', answerDigest: digestNo(`answer ${n}`), latencyMs: 12.5, outputTokens: 7, ...over });
+        await store.keepAnswers([answer(1), answer(2), answer(1, { adapterDigest: null, answerDigest: digestNo('of the base') })]);
+        await store.keepAnswers([answer(1, { askedIn: 'e-2', answerDigest: digestNo('another') })]);
+        const questionDigests = [1, 2, 3].map((n) => digestNo(`question ${n}`));
+        const other = await open();
+        expect(await other.keptAnswers({ ...key, questionDigests })).toEqual([answer(1), answer(2)]);
+        expect(await other.keptAnswers({ ...key, adapterDigest: null, questionDigests })).toEqual([answer(1, { adapterDigest: null, answerDigest: digestNo('of the base') })]);
+        for (const differs of [{ engineBuild: 'vllm-2' }, { samplingDigest: digestNo('warm') }, { adapterDigest: digestNo('b') }]) expect(await store.keptAnswers({ ...key, ...differs, questionDigests })).toEqual([]);
+      });
     });
 
     describe('documents and lineage', () => {

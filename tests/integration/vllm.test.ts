@@ -11,6 +11,7 @@ import { startVllm, type VllmServer } from '../../infra/dev/vllm.ts';
 import { createAdapterFiles } from '../../stores/adapters.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
 import type { ServingTarget } from '../../stores/ports.ts';
+import { readSuite } from '../../stores/suites.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
 import { putManifest, putRandomAdapter } from '../support/adapter.ts';
 import { captureLog, channelSlot } from '../support/stub-engine.ts';
@@ -123,6 +124,32 @@ test('with the plugin, answers alone and in a mixed batch agree', async () => {
   const before = (await target.tokensServed?.(server.url)) ?? 0;
   const [{ tokens } = { tokens: 0 }] = await target.checkIsolation([one, two]);
   expect(((await target.tokensServed?.(server.url)) ?? 0) - before).toBe(tokens);
+});
+
+test('the pairs of the general-ability suite are told apart by log-probability, by base and adapter in one batch', async () => {
+  const { suite } = await readSuite('builtin:general-ability');
+  const pairs = suite.items.map(({ pair }) => pair!);
+  const measure = async (adapter: Digest | null): Promise<{ good: number; bad: number }[]> =>
+    Promise.all(
+      pairs.map(async ({ prompt, right, wrong }) => {
+        const [good, bad] = await Promise.all([right, wrong].map((end) => target.logprob({ adapter, text: prompt + end })));
+        return { good: good!.logprob, bad: bad!.logprob };
+      }),
+    );
+  type Measured = Awaited<ReturnType<typeof measure>>;
+  const share = (values: Measured): number => values.filter(({ good, bad }) => good > bad).length / values.length;
+  /** Of a text's log-probability, on average. */
+  const apart = (some: Measured, others: Measured): number => some.reduce((sum, { good }, index) => sum + Math.abs(good - others[index]!.good), 0) / some.length;
+  const startedMs = performance.now();
+  // Together: what one arm finds probable does not depend on the others in the batch.
+  const [base, adapter] = await Promise.all([measure(null), measure(one)]);
+  const seconds = (performance.now() - startedMs) / 1000;
+  const again = await measure(null);
+  console.log(`${pairs.length} pairs: base ${share(base).toFixed(3)}, random adapter ${share(adapter).toFixed(3)}, ${seconds.toFixed(1)} s for both; apart by ${apart(base, adapter).toFixed(2)}, base alone from base in the batch by ${apart(base, again).toFixed(3)}`);
+  expect(share(base)).toBeGreaterThan(0.9);
+  expect(Math.abs(share(base) - share(again))).toBeLessThanOrEqual(0.03);
+  expect(apart(base, adapter)).toBeGreaterThan(5 * apart(base, again));
+  await expect(target.logprob({ adapter: digestOfBytes('unknown'), text: 'Ice is frozen water.' })).rejects.toMatchObject({ code: 'ADAPTER_NOT_SERVED' });
 });
 
 test('the gateway serves the live adapter under the channel’s name, whole and streamed', async () => {

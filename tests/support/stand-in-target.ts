@@ -78,5 +78,13 @@ export function standInTarget(dir: string): StandInTarget {
       const text = failSmoke ? '' : keyedUnit('stand-in', ticket) < share ? answerTo(ticket) : 'I cannot say.';
       return { text, finishReason: 'stop', inputTokens: 10, outputTokens: 5, latencyMs: delayMs };
     },
+    logprob: async ({ adapter, text }) => {
+      assertHere();
+      appendFileSync(files.questions, `${JSON.stringify({ adapter: adapter ?? 'base', prompt: digestOfBytes(text) })}\n`);
+      const { right } = behaviour();
+      // A text that is wrong says so; an arm sees it as often as it answers rightly.
+      const sees = keyedUnit('stand-in', text) < (adapter === null ? right.base : right.adapter);
+      return { logprob: text.includes('wrong') && sees ? -20 : -10, tokens: 5, latencyMs: behaviour().delayMs };
+    },
   };
 }

@@ -52,6 +52,9 @@ class Engines implements ServingTarget {
   async chat() {
     return { text: 'yes', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 1 };
   }
+  async logprob() {
+    return { logprob: -1, tokens: 1, latencyMs: 1 };
+  }
 }
 
 let dir: string;
