@@ -1,4 +1,5 @@
 // Goals that came with the record or the workload: each a typed check of the answer.
+import { remembered } from '../../remembered.ts';
 import { PatternRefused, safePattern, type SafePattern } from '../safe-pattern.ts';
 import { startWork, TooMuchWork } from '../work.ts';
 import type { CallView } from './call-view.ts';
@@ -38,23 +39,14 @@ function signOfEncoded(scene: Scene, value: string, id: string): Sign | null {
   return null;
 }
 
-const patterns = new Map<string, SafePattern | null>();
-const MAX_PATTERNS = 500;
-
-function patternOf(source: string): SafePattern | null {
-  let pattern = patterns.get(source);
-  if (pattern === undefined) {
-    try {
-      pattern = safePattern(caselessSource(source));
-    } catch (error) {
-      if (!(error instanceof PatternRefused)) throw error;
-      pattern = null;
-    }
-    if (patterns.size >= MAX_PATTERNS) patterns.clear();
-    patterns.set(source, pattern);
+const patternOf = remembered((source): SafePattern | null => {
+  try {
+    return safePattern(caselessSource(source));
+  } catch (error) {
+    if (!(error instanceof PatternRefused)) throw error;
+    return null;
   }
-  return pattern;
-}
+}, { texts: 500 });
 
 function signOfPattern(scene: Scene, source: string, id: string): Sign | null {
   const pattern = patternOf(source);

@@ -2,7 +2,7 @@
 import { LANGUAGE_NAME } from './language.ts';
 import { signOfLanguage } from './goals.ts';
 import type { Instruction } from './instructions.ts';
-import type { Scene, Utterance } from './scene.ts';
+import { oncePerScene, type Scene, type Utterance } from './scene.ts';
 import type { Sign } from './signs.ts';
 import { declines, exposesInjection, isTalkedAbout, sentenceAt } from './talk.ts';
 import { delegates, isRequestItself } from './task.ts';
@@ -118,49 +118,31 @@ interface Spread {
   index: number;
 }
 
-const spreads = new WeakMap<Scene, Spread[]>();
 
 /** A JSON value of so few words is a code or a field, and speaks of nothing. */
 const SPEAKS_FROM_WORDS = 4;
 const speaks = ({ pointer, text }: Utterance): boolean => pointer === undefined || text.trim().split(/\s+/, SPEAKS_FROM_WORDS).length >= SPEAKS_FROM_WORDS;
 
 /** Content stems of every sentence of the answer. */
-function spreadOf(scene: Scene): Spread[] {
-  let spread = spreads.get(scene);
-  if (!spread) {
-    spread = scene.said.filter(speaks).flatMap((said) => said.sentences.map(({ text }, index) => {
-      const stems = contentStems(text);
-      return { stems, set: new Set(stems), said, index };
-    }));
-    spreads.set(scene, spread);
-  }
-  return spread;
-}
+const spreadOf = oncePerScene((scene): readonly Spread[] =>
+  scene.said.filter(speaks).flatMap((said) => said.sentences.map(({ text }, index) => {
+    const stems = contentStems(text);
+    return { stems, set: new Set(stems), said, index };
+  })),
+);
 
-const stemsOfAnswers = new WeakMap<Scene, ReadonlySet<string>>();
-
-function stemsSaid(scene: Scene): ReadonlySet<string> {
-  let stems = stemsOfAnswers.get(scene);
-  if (!stems) stemsOfAnswers.set(scene, (stems = new Set(spreadOf(scene).flatMap((sentence) => sentence.stems))));
-  return stems;
-}
+const stemsSaid = oncePerScene((scene): ReadonlySet<string> => new Set(spreadOf(scene).flatMap((sentence) => sentence.stems)));
 
 const WINDOW = 4;
 /** Content stems that a task and its material have at least. */
 const MIN_TASK = 8;
 
-const left = new WeakMap<Scene, boolean>();
-
 /** Next to nothing in the answer comes from the material or from what was asked. */
-function leavesItsTask(scene: Scene): boolean {
-  const known = left.get(scene);
-  if (known !== undefined) return known;
+const leavesItsTask = oncePerScene((scene): boolean => {
   const stems = stemsSaid(scene);
   const grounded = [...stems].filter((stem) => scene.trustedStems.has(stem) || scene.materialStems.has(stem)).length;
-  const leaves = stems.size >= 5 && scene.materialStems.size + scene.trustedStems.size >= MIN_TASK && grounded <= stems.size * 0.08;
-  left.set(scene, leaves);
-  return leaves;
-}
+  return stems.size >= 5 && scene.materialStems.size + scene.trustedStems.size >= MIN_TASK && grounded <= stems.size * 0.08;
+});
 
 const textOf = ({ said, index }: Spread): string => said.sentences[index]?.text ?? '';
 

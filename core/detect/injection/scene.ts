@@ -111,3 +111,13 @@ export class Scene {
     });
   }
 }
+
+/** A view that one kind of check alone asks for; made once for each scene, as the scene's own are. */
+export function oncePerScene<T>(make: (scene: Scene) => T): (scene: Scene) => T {
+  const made = new WeakMap<Scene, { view: T }>();
+  return (scene) => {
+    let known = made.get(scene);
+    if (known === undefined) made.set(scene, (known = { view: make(scene) }));
+    return known.view;
+  };
+}

@@ -1,4 +1,5 @@
 // Whether an answer says a value that only injected text wants: in plain words or disguised, meant or quoted.
+import { remembered } from '../../remembered.ts';
 import { atbash, reversed, shifted, unleeted } from './encodings.ts';
 import type { Scene, Utterance } from './scene.ts';
 import type { Sign } from './signs.ts';
@@ -16,31 +17,22 @@ export interface Value {
   unleeted: string;
 }
 
-const cache = new Map<string, Value>();
-const MAX_CACHE = 1_000;
-
 /** A value with its disguises; kept, because the same canaries and goals come again with every record. */
-export function valueOf(text: string): Value {
-  let value = cache.get(text);
-  if (!value) {
-    const plain = normalised(text);
-    const signs = text.replace(/\s/g, '').length;
-    const letters = plain.replaceAll(' ', '');
-    value = {
-      plain,
-      exact: letters.length < 4 || letters.length < signs * 0.5 ? squeezed(text) : null,
-      words: plain === '' ? 0 : plain.split(' ').length,
-      // Short words read backwards or shifted are too often words themselves.
-      reversed: letters.length >= 6 && reversed(plain) !== plain ? reversed(plain) : '',
-      rot13: letters.length >= 6 && shifted(plain, 13) !== plain ? shifted(plain, 13) : '',
-      compact: letters,
-      unleeted: letters.replace(/[^a-z]/g, '').length >= 6 ? normalised(unleeted(text)) : '',
-    };
-    if (cache.size >= MAX_CACHE) cache.clear();
-    cache.set(text, value);
-  }
-  return value;
-}
+export const valueOf = remembered((text): Value => {
+  const plain = normalised(text);
+  const signs = text.replace(/\s/g, '').length;
+  const letters = plain.replaceAll(' ', '');
+  return {
+    plain,
+    exact: letters.length < 4 || letters.length < signs * 0.5 ? squeezed(text) : null,
+    words: plain === '' ? 0 : plain.split(' ').length,
+    // Short words read backwards or shifted are too often words themselves.
+    reversed: letters.length >= 6 && reversed(plain) !== plain ? reversed(plain) : '',
+    rot13: letters.length >= 6 && shifted(plain, 13) !== plain ? shifted(plain, 13) : '',
+    compact: letters,
+    unleeted: letters.replace(/[^a-z]/g, '').length >= 6 ? normalised(unleeted(text)) : '',
+  };
+}, { texts: 1_000 });
 
 interface Hit {
   form: string;
