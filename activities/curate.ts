@@ -71,7 +71,8 @@ export async function curateSnapshot(
     ledger: (await deps.store.ledger(workload.name)).filter((entry) => clusters.has(entry.clusterId)),
     detectorVersions: [...DETECTOR_VERSIONS],
     redactorVersion: deps.redactors('', withNames).version,
-    redactTarget: ({ tenant, redaction }, answer) => deps.redactors(tenant, withNames).redactAnswer(answer, redaction?.values ?? []),
+    // What a correction's own text gives away was replaced when it came.
+    redactTarget: ({ tenant, redaction }, answer) => (redaction?.values === undefined ? answer : deps.redactors(tenant, withNames).redactAnswer(answer, redaction.values)),
     checkTarget: (interaction, answer) => {
       const { messages, tools } = interaction;
       const schema = interaction.outputSchema ?? outputSchema ?? undefined;
