@@ -2,6 +2,7 @@
 import { Outcome, type Digest } from '../core/contracts/index.ts';
 import type { BlobStore } from '../stores/ports.ts';
 import type { Evaluation } from './evaluate.ts';
+import { readJsonLines } from './runs.ts';
 
 /** Longer answers are cut: who wants them whole has the digest. */
 const MAX_ANSWER_LENGTH = 2_000;
@@ -23,8 +24,7 @@ export interface FlipSide {
 
 /** Lost ones first: they are what a person looks for. In order of the cases' digests. */
 export async function flipsOf(blobs: Pick<BlobStore, 'get'>, { outcomesDigest }: Pick<Evaluation, 'outcomesDigest'>): Promise<Flip[]> {
-  const lines = Buffer.from(await blobs.get(outcomesDigest)).toString('utf8').split('\n');
-  const outcomes = lines.filter((line) => line !== '').map((line) => Outcome.parse(JSON.parse(line)));
+  const outcomes = (await readJsonLines(blobs, outcomesDigest)).map((line) => Outcome.parse(line));
   const byCase = new Map<Digest, Partial<Record<Outcome['arm'], Outcome>>>();
   for (const outcome of outcomes) byCase.set(outcome.caseDigest, { ...byCase.get(outcome.caseDigest), [outcome.arm]: outcome });
   const side = ({ answerDigest, failureClasses, equalsTruth }: Outcome): FlipSide => ({ answerDigest, failureClasses, equalsTruth });

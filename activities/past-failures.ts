@@ -5,7 +5,7 @@ import { RatchetError } from '../core/errors.ts';
 import type { Suite, SuiteItem } from '../core/suites/suite.ts';
 import type { StoredInteraction } from '../stores/ports.ts';
 import type { Deps, RunRef } from './deps.ts';
-import type { Settings } from './runs.ts';
+import { readJsonLines, type Settings } from './runs.ts';
 import { askQuestions, questionsOf, type SuiteAsking } from './suites.ts';
 
 /** Datasets are cumulative: the newest ones hold nearly everything that was ever learned. */
@@ -100,8 +100,7 @@ async function examplesOf(deps: Pick<Deps, 'store' | 'blobs'>, datasetDigest: Ru
   if (document?.kind !== 'dataset') return [];
   const { examplesDigest } = document.document as Dataset;
   if (!(await deps.blobs.has(examplesDigest))) return [];
-  const lines = Buffer.from(await deps.blobs.get(examplesDigest)).toString('utf8').split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Example);
+  return (await readJsonLines(deps.blobs, examplesDigest)) as Example[];
 }
 
 /** As production asked it; null where the record has been deleted since. */

@@ -3,6 +3,7 @@ import type { Digest, RunRecord, RunRequest, Workload } from '../core/contracts/
 import { canonicalJson } from '../core/digest.ts';
 import type { Suite } from '../core/suites/suite.ts';
 import { RatchetError } from '../core/errors.ts';
+import type { BlobStore } from '../stores/ports.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 
 /** The workload as it was when the run began: a file edited during the night changes the next one. */
@@ -82,6 +83,12 @@ export async function updateRun(deps: Pick<Deps, 'store'>, runId: string, change
 
 export async function readSettings(deps: Pick<Deps, 'blobs'>, run: RunRef): Promise<Settings> {
   return readJsonBlob<Settings>(deps, run.settingsDigest);
+}
+
+/** Reads back what was written as JSONL, one value a line. */
+export async function readJsonLines(blobs: Pick<BlobStore, 'get'>, digest: Digest): Promise<unknown[]> {
+  const lines = Buffer.from(await blobs.get(digest)).toString('utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown);
 }
 
 /** Reads back a document that a step of ours wrote; the blob store checks its digest. */

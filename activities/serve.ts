@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelEntry, Digest } from '../core/contracts/index.ts';
 import { RatchetError, safeMessage } from '../core/errors.ts';
+import { ISOLATION_CHECK } from '../stores/isolation.ts';
 import type { ServingTarget } from '../stores/ports.ts';
 import { chatRequest } from './chat.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
@@ -12,9 +13,6 @@ const SMOKE_TIMEOUT_MS = 60_000;
 const DRAIN_POLL_MS = 1_000;
 /** An adapter with a request in flight for longer stays loaded until the next promotion. */
 const DRAIN_LIMIT_MS = 10 * 60_000;
-
-/** Who signs a mark that the isolation check made. */
-export const ISOLATION_CHECK = 'isolation check';
 
 /**
  * The replicas that may answer production, by whether they answer now. One that is out of traffic (it mixes adapters up, or a

@@ -13,7 +13,7 @@ import type { KeptAnswer, ServingTarget } from '../stores/ports.ts';
 import { answerOf, inFlight } from './asking.ts';
 import { chatRequest } from './chat.ts';
 import type { Deps } from './deps.ts';
-import { readJsonBlob, type Settings } from './runs.ts';
+import { readJsonBlob, readJsonLines, type Settings } from './runs.ts';
 
 const KEEP_AT_ONCE = 8;
 
@@ -83,8 +83,7 @@ export async function askSuites(deps: Deps, settings: Settings, asking: SuiteAsk
 /** What the guards on suites are judged by. */
 export async function readSuitePairs(deps: Pick<Deps, 'blobs'>, report: SuitesReport | undefined): Promise<SuitePairs> {
   if (report === undefined) return new Map();
-  const lines = Buffer.from(await deps.blobs.get(report.outcomesDigest)).toString('utf8').split('\n');
-  return pairSuites(lines.filter((line) => line !== '').map((line) => SuiteOutcome.parse(JSON.parse(line))));
+  return pairSuites((await readJsonLines(deps.blobs, report.outcomesDigest)).map((line) => SuiteOutcome.parse(line)));
 }
 
 export interface SuiteQuestion {

@@ -4,6 +4,7 @@ import { RatchetError, safeMessage } from '../core/errors.ts';
 import { recordRollback } from '../activities/rollback-record.ts';
 import { rollbackChannel, type RollbackOutput } from '../activities/rollback.ts';
 import type { ChannelEntry } from '../core/contracts/index.ts';
+import { reportOf } from '../workers/drained.ts';
 import { createLogger } from '../workers/telemetry.ts';
 import { resolveId, servingTarget, type Context } from './context.ts';
 
@@ -71,15 +72,13 @@ async function record(context: Context, channel: string, generation: number): Pr
 
 /** What a gateway has read of the channel is up to 50 ms old: one that is behind is asked again. */
 async function askGateways({ config, out }: Context, channel: string, generation: number): Promise<RolledBack['gateways']> {
-  const headers: Record<string, string> = config.adminToken === undefined ? {} : { authorization: `Bearer ${config.adminToken}` };
   const signal = AbortSignal.timeout(GATEWAY_TIMEOUT_MS);
   const follows = async (url: string): Promise<boolean> => {
     try {
       for (;;) {
-        const response = await fetch(`${url}/internal/generation`, { headers, signal });
-        if (!response.ok) return false;
-        const { channels = [] } = (await response.json()) as { channels?: { channel: string; generation: number }[] };
-        if (channels.some((entry) => entry.channel === channel && entry.generation >= generation)) return true;
+        const report = await reportOf(url, config.adminToken, signal);
+        if (typeof report === 'number') return false;
+        if (report.channels?.some((entry) => entry.channel === channel && entry.generation >= generation)) return true;
         await sleep(GATEWAY_POLL_MS, undefined, { signal });
       }
     } catch {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { RatchetError, safeMessage } from '../core/errors.ts';
 import type { Digest } from '../core/contracts/index.ts';
+import { ISOLATION_CHECK } from '../stores/isolation.ts';
 import type { MetadataStore, ReplicaMark, ServingTarget } from '../stores/ports.ts';
 import { ALARMS, alarmsOf, usualBuild, type Alarm } from './alarms.ts';
 import type { Channels } from './channels.ts';
@@ -17,8 +18,6 @@ const LONGEST_BACKOFF_MS = 30_000;
 /** How long a replica's last requests are waited for before it is checked: 30 s. */
 const QUIET_WAITS = 300;
 const QUIET_WAIT_MS = 100;
-/** Who signs a mark that the isolation check made. */
-const BY = 'isolation check';
 
 interface Replica {
   url: string;
@@ -104,7 +103,6 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
   const live = (): Digest[] => [...new Set(channels.known().flatMap((entry) => entry.live ?? []))];
   const missing = (replica: Replica): Digest[] => live().filter((adapter) => !replica.adapters.has(adapter));
   const inTraffic = (replica: Replica): boolean => replica.healthy && replica.out === null && !replica.probation;
-  const problem = (error: unknown): string => safeMessage(error);
 
   async function look(): Promise<void> {
     // Live before the replicas are asked: a promotion loads first and swaps then, so these each of them must have.
@@ -205,7 +203,7 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
         const wait = Math.min(LONGEST_BACKOFF_MS, replica.pause.waitMs * 2 || FIRST_BACKOFF_MS);
         replica.pause = { untilMs: performance.now() + wait, waitMs: wait };
         metrics.reloads.inc({ result: 'failed' });
-        logger.error({ replica: url, error: problem(error), nextTryMs: wait }, 'replica cannot be brought up to date');
+        logger.error({ replica: url, error: safeMessage(error), nextTryMs: wait }, 'replica cannot be brought up to date');
       })
       .finally(() => {
         replica.bringing = null;
@@ -253,7 +251,7 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
   const served = async ({ url }: Replica): Promise<number | null> => (await target.tokensServed?.(url).catch(() => null)) ?? null;
 
   async function mark(replica: Replica, allowed: boolean, reason: string): Promise<void> {
-    const entry: ReplicaMark = { replica: replica.url, inTraffic: allowed, cause: 'isolation', reason, by: BY, at: new Date().toISOString() };
+    const entry: ReplicaMark = { replica: replica.url, inTraffic: allowed, cause: 'isolation', reason, by: ISOLATION_CHECK, at: new Date().toISOString() };
     // Here at once; the others hear of it by their next look. What a person took out stays out.
     if (replica.out !== 'person') setOut(replica, entry);
     await marks?.markReplica(entry);
@@ -286,9 +284,9 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
   }
 
   async function poll(): Promise<void> {
-    await reconcile().catch((error: unknown) => logger.error({ error: problem(error) }, 'replicas cannot be looked at'));
+    await reconcile().catch((error: unknown) => logger.error({ error: safeMessage(error) }, 'replicas cannot be looked at'));
     checking ??= checkWhatIsDue()
-      .catch((error: unknown) => logger.warn({ error: problem(error) }, 'an isolation check found no end; it is tried again'))
+      .catch((error: unknown) => logger.warn({ error: safeMessage(error) }, 'an isolation check found no end; it is tried again'))
       .finally(() => (checking = null));
     if (!closed) timer = setTimeout(() => void poll(), deps.pollMs);
   }

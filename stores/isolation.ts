@@ -33,6 +33,9 @@ export interface Position {
   logprobs: ReadonlyMap<string, number>;
 }
 
+/** Who signs a mark that the isolation check made. */
+export const ISOLATION_CHECK = 'isolation check';
+
 /** Asks one replica; `adapter: null` is the base. Returns the engine's answer body. */
 export type Ask = (adapter: Digest | null, body: Record<string, unknown>) => Promise<unknown>;
 

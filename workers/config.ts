@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { RatchetError } from '../core/errors.ts';
 
 const list = z.string().transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
+/** Base URLs, to which a path is appended. */
+const urls = list.transform((items) => items.map((url) => url.replace(/\/+$/, '')));
 const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
 const port = z.coerce.number().int().min(0).max(65535);
 
@@ -37,8 +39,8 @@ const Environment = z
     KAFKA_TOPIC_INTERACTIONS: z.string().default('agent.interactions').describe('topic of interactions'),
     KAFKA_TOPIC_CORRECTIONS: z.string().default('agent.corrections').describe('topic of corrections'),
     KAFKA_GROUP: z.string().default('ratchet-ingest').describe('consumer group of ingest'),
-    VLLM_REPLICAS: list.prefault('http://127.0.0.1:8000').describe('base URLs of the vLLM replicas, separated by commas'),
-    VLLM_EVALUATION_REPLICAS: list.optional().describe('base URLs of replicas that only evaluations ask, separated by commas: production is then not slowed by a night. They must run the same engine build as VLLM_REPLICAS, else nothing is promoted; without it evaluations ask those'),
+    VLLM_REPLICAS: urls.prefault('http://127.0.0.1:8000').describe('base URLs of the vLLM replicas, separated by commas'),
+    VLLM_EVALUATION_REPLICAS: urls.optional().describe('base URLs of replicas that only evaluations ask, separated by commas: production is then not slowed by a night. They must run the same engine build as VLLM_REPLICAS, else nothing is promoted; without it evaluations ask those'),
     VLLM_MAX_LORA_RANK: z.coerce.number().int().positive().default(16).describe('largest adapter rank that the replicas take: their `--max-lora-rank`'),
     VLLM_REPLICA_WAIT_SECONDS: z.coerce.number().min(0).max(600).default(120).describe('how long a promotion waits for a replica that does not answer before it goes on without it'),
     ISOLATION_INTERVAL_SECONDS: z.coerce.number().positive().default(900).describe('least time between two isolation checks of a replica in traffic'),
@@ -46,7 +48,7 @@ const Environment = z
     VLLM_API_KEY: z.string().optional().describe('key that vLLM asks for on /v1'),
     GATEWAY_HOST: z.string().default('127.0.0.1').describe('address the gateway binds to'),
     GATEWAY_PORT: port.default(8080).describe('port of the gateway; 0 takes a free one'),
-    GATEWAY_URLS: list.optional().describe('base URLs of every gateway, separated by commas: all are asked before an adapter is unloaded. Default: the one at GATEWAY_HOST and GATEWAY_PORT'),
+    GATEWAY_URLS: urls.optional().describe('base URLs of every gateway, separated by commas: all are asked before an adapter is unloaded. Default: the one at GATEWAY_HOST and GATEWAY_PORT'),
     GATEWAY_ALLOW_BASE: flag.prefault('false').describe('lets callers ask `<channel>@base`, the base model, for comparisons; such answers are not published'),
     API_HOST: z.string().default('127.0.0.1').describe('address that the HTTP door for records binds to'),
     API_PORT: port.default(8081).describe('port of the HTTP door; 0 takes a free one'),
@@ -154,10 +156,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       topics: { interactions: e.KAFKA_TOPIC_INTERACTIONS, corrections: e.KAFKA_TOPIC_CORRECTIONS },
       group: e.KAFKA_GROUP,
     },
-    vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), evaluationReplicas: (e.VLLM_EVALUATION_REPLICAS ?? []).map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
+    vllm: { replicas: e.VLLM_REPLICAS, evaluationReplicas: e.VLLM_EVALUATION_REPLICAS ?? [], apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
     replicaWaitMs: e.VLLM_REPLICA_WAIT_SECONDS * 1000,
     isolation: { intervalMs: e.ISOLATION_INTERVAL_SECONDS * 1000, maxShare: e.ISOLATION_MAX_SHARE },
-    gatewayUrls: (e.GATEWAY_URLS ?? [hereUrl(e.GATEWAY_HOST, e.GATEWAY_PORT)]).map((url) => url.replace(/\/+$/, '')),
+    gatewayUrls: e.GATEWAY_URLS ?? [hereUrl(e.GATEWAY_HOST, e.GATEWAY_PORT)],
     gateway: { host: e.GATEWAY_HOST, port: e.GATEWAY_PORT, allowBaseArm: e.GATEWAY_ALLOW_BASE },
     api: { host: e.API_HOST, port: e.API_PORT, tokens: e.API_TOKEN ?? [], maxBodyBytes: e.API_MAX_BODY_BYTES },
     metrics: { host: e.METRICS_HOST, port: e.METRICS_PORT },

@@ -5,24 +5,28 @@ import type { Config } from './config.ts';
 const TIMEOUT_MS = 2_000;
 
 /** What /internal/generation says. */
-interface Report {
+export interface GatewayReport {
   channels?: { channel: string; generation: number; live: Digest | null; holdback?: { digest: Digest | null } | null }[];
   inFlight?: Record<string, number>;
 }
 
+/** A gateway's own report, or the status that it refuses with. @throws when it does not answer */
+export async function reportOf(gateway: string, adminToken: string | undefined, signal: AbortSignal): Promise<GatewayReport | number> {
+  const headers: Record<string, string> = adminToken === undefined ? {} : { authorization: `Bearer ${adminToken}` };
+  const response = await fetch(`${gateway}/internal/generation`, { headers, signal });
+  return response.ok ? ((await response.json()) as GatewayReport) : response.status;
+}
+
 /** @returns asks all gateways and says why the adapter has to stay, or null: each one answered, sends it nothing new and has nothing in flight on it */
 export function askGateways({ gatewayUrls, adminToken }: Pick<Config, 'gatewayUrls' | 'adminToken'>): (adapter: Digest) => Promise<string | null> {
-  const headers: Record<string, string> = adminToken === undefined ? {} : { authorization: `Bearer ${adminToken}` };
-
   async function ask(gateway: string, adapter: Digest): Promise<string | null> {
-    let report: Report;
+    let report: GatewayReport | number;
     try {
-      const response = await fetch(`${gateway}/internal/generation`, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (!response.ok) return `gateway ${gateway} answers ${response.status}`;
-      report = (await response.json()) as Report;
+      report = await reportOf(gateway, adminToken, AbortSignal.timeout(TIMEOUT_MS));
     } catch {
       return `gateway ${gateway} does not answer`;
     }
+    if (typeof report === 'number') return `gateway ${gateway} answers ${report}`;
     const using = report.channels?.find(({ live, holdback }) => live === adapter || holdback?.digest === adapter);
     if (using) return `gateway ${gateway} still sends it requests of ${using.channel}, generation ${using.generation}`;
     const inFlight = report.inFlight?.[adapter] ?? 0;

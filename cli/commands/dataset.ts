@@ -1,5 +1,6 @@
 // `ratchet dataset`: what an adapter was trained on.
 import type { Command } from 'commander';
+import { readJsonLines } from '../../activities/runs.ts';
 import { Dataset, Example } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { action, positiveInt } from '../action.ts';
@@ -34,10 +35,9 @@ export function addDataset(program: Command): void {
           process.stdout.write(Buffer.from(await (await context.blobs()).get(value.examplesDigest)));
           return;
         }
-        const lines = Buffer.from(await (await context.blobs()).get(value.examplesDigest)).toString('utf8').split('\n').filter(Boolean);
         const byClass = new Map<string, number>();
-        for (const line of lines) {
-          const example = Example.parse(JSON.parse(line));
+        for (const line of await readJsonLines(await context.blobs(), value.examplesDigest)) {
+          const example = Example.parse(line);
           const key = example.source.replay ? 'replay' : example.source.failureClasses.join('+') || 'semantic_error';
           byClass.set(key, (byClass.get(key) ?? 0) + 1);
         }
