@@ -1,8 +1,7 @@
 // Whether ingest would keep a record, asked before it is put into Kafka; and the one form in which it is put there.
-import { canonicalJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import { interactionFromEvent } from '../core/events.ts';
-import { eventOf, parseRecord, type ParsedRecord, type RecordLimits } from './parse.ts';
+import { canonicalText, eventOf, parseRecord, unknownWorkload, type ParsedRecord, type RecordLimits } from './parse.ts';
 import type { SinkRecord } from './produce.ts';
 
 export interface AcceptOptions {
@@ -28,21 +27,13 @@ export const acceptDocument = (document: unknown, options: AcceptOptions): Accep
 
 function accepted(parsed: ParsedRecord, { limits, topics, workloads }: AcceptOptions): Accepted {
   const { data } = parsed.event;
-  if (!workloads.has(data['ratchet.workload'])) throw new RatchetError('RECORD_CONTRACT', '/data/ratchet.workload names no workload of this installation');
+  if (!workloads.has(data['ratchet.workload'])) throw unknownWorkload();
   if (parsed.kind === 'interaction') interactionFromEvent(parsed.event);
-  const value = canonicalBytes(parsed.event);
+  const value = Buffer.from(canonicalText(parsed.event));
   // Escapes may be longer in the canonical form.
   if (value.length > limits.maxBytes) throw new RatchetError('RECORD_TOO_BIG', `${value.length} bytes as canonical JSON, at most ${limits.maxBytes}`);
   const topic = parsed.kind === 'interaction' ? topics.interactions : topics.corrections;
   return { kind: parsed.kind, topic, key: keyOf(parsed), value };
-}
-
-function canonicalBytes(event: ParsedRecord['event']): Buffer {
-  try {
-    return Buffer.from(canonicalJson(event));
-  } catch {
-    throw new RatchetError('RECORD_CONTRACT', '/ carries a number or text that canonical JSON cannot');
-  }
 }
 
 /** A session's turns keep their order: they share a partition. */

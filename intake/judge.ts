@@ -3,13 +3,13 @@ import type { Correction, Digest, Evidence, Finding, Interaction } from '../core
 import { CLUSTER_FUNCTION, clusterIdOf, sideOf } from '../core/curate/cluster.ts';
 import { drawCase } from '../core/curate/draw.ts';
 import { detect, sameVerdict } from '../core/detect/index.ts';
-import { canonicalJson, digestOfBytes, keyedHash } from '../core/digest.ts';
-import { RatchetError } from '../core/errors.ts';
+import { digestOfBytes, keyedHash } from '../core/digest.ts';
 import { mapRange, type OffsetMap, type Recogniser } from '../core/redact/index.ts';
 import type { Keys } from '../stores/keys.ts';
 import type { NewCorrection, NewInteraction } from '../stores/ports.ts';
 import { createRedactors } from '../stores/redactors.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
+import { canonicalText } from './parse.ts';
 
 export interface Judge {
   interaction(raw: Interaction, loaded: LoadedWorkload): Omit<NewInteraction, 'hmac' | 'position'>;
@@ -86,12 +86,8 @@ function placedIn(stored: string, finding: Finding, after: readonly Finding[], o
 
 const optional = (name: string, value: unknown): Record<string, unknown> => (value === undefined ? {} : { [name]: value });
 
-/** The text that is kept, and its name. Unknown attributes may carry what canonical JSON cannot, such as a number beyond a double. */
+/** The text that is kept, and its name. */
 function named(document: unknown): { digest: Digest; text: string } {
-  try {
-    const text = canonicalJson(document);
-    return { digest: digestOfBytes(text), text };
-  } catch {
-    throw new RatchetError('RECORD_CONTRACT', '/ carries a number or text that canonical JSON cannot');
-  }
+  const text = canonicalText(document);
+  return { digest: digestOfBytes(text), text };
 }

@@ -44,7 +44,7 @@ const LONG_BATCH_MS = 1_500;
 
 const pauseAfter = (attempt: number): number => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt - 1, 10));
 
-export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, clientId: string): Kafka {
+export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, clientId: string, waits: Pick<KafkaConfig, 'requestTimeout' | 'retry'> = {}): Kafka {
   registerCodecs();
   return new Kafka({
     clientId,
@@ -55,6 +55,7 @@ export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, clientId: s
     connectionTimeout: 3_000,
     // Its own words are many and carry stack traces; what matters is said once, by who uses it.
     logLevel: logLevel.NOTHING,
+    ...waits,
   });
 }
 

@@ -1,6 +1,7 @@
 // Raw bytes to a checked event, or the reason and place why not; never a value of the record.
 import type { z } from 'zod';
 import { CORRECTION_EVENT_TYPE, CorrectionEvent, INTERACTION_EVENT_TYPE, InteractionEvent } from '../core/contracts/index.ts';
+import { canonicalJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 
 export interface RecordLimits {
@@ -40,6 +41,17 @@ export function eventOf(value: unknown): ParsedRecord {
   if (type === CORRECTION_EVENT_TYPE) return { kind: 'correction', event: checked(CorrectionEvent, document) };
   throw new RatchetError('RECORD_CONTRACT', '/type is not a known event type');
 }
+
+/** RFC 8785 text of a record. Unknown attributes may carry what it cannot, such as a number beyond a double. @throws RECORD_CONTRACT */
+export function canonicalText(document: unknown): string {
+  try {
+    return canonicalJson(document);
+  } catch {
+    throw new RatchetError('RECORD_CONTRACT', '/ carries a number or text that canonical JSON cannot');
+  }
+}
+
+export const unknownWorkload = (): RatchetError => new RatchetError('RECORD_CONTRACT', '/data/ratchet.workload names no workload of this installation');
 
 /** Before JSON.parse, which recurses: a small record of brackets alone could end the process. */
 function checkDepth(bytes: Uint8Array, maxDepth: number): void {

@@ -1,11 +1,9 @@
 // Puts records into Kafka and says so only when all replicas that are in sync have them; many callers share each request.
-import { Kafka, logLevel, type Admin, type KafkaConfig, type Producer } from 'kafkajs';
+import type { Admin, Producer } from 'kafkajs';
 import { RatchetError } from '../core/errors.ts';
+import { kafkaClient, type KafkaConnection } from './kafka.ts';
 
-export interface KafkaSinkOptions {
-  brokers: string[];
-  ssl: KafkaConfig['ssl'];
-  sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | undefined;
+export interface KafkaSinkOptions extends KafkaConnection {
   clientId: string;
   topics: readonly string[];
   /** Bytes that may wait for Kafka before callers are turned away. */
@@ -43,12 +41,7 @@ const HEADERS = { 'content-type': 'application/cloudevents+json; charset=utf-8' 
 
 export function kafkaSink(options: KafkaSinkOptions): RecordSink {
   const { maxWaitingBytes = 64_000_000 } = options;
-  const kafka = new Kafka({
-    ...{ clientId: options.clientId, brokers: options.brokers, ssl: options.ssl ?? false },
-    // kafkajs has one type per mechanism; the three that we allow have the same fields.
-    ...(options.sasl ? { sasl: options.sasl as KafkaConfig['sasl'] } : {}),
-    ...{ logLevel: logLevel.NOTHING, connectionTimeout: 3_000, requestTimeout: 10_000, retry: { retries: 2, initialRetryTime: 200 } },
-  });
+  const kafka = kafkaClient(options, options.clientId, { requestTimeout: 10_000, retry: { retries: 2, initialRetryTime: 200 } });
   const queue: Waiting[] = [];
   let waitingBytes = 0;
   let producer: Producer | null = null;

@@ -7,7 +7,7 @@ import type { Keys } from '../stores/keys.ts';
 import type { DeadLetter, IntakeBatch, Rejudged } from '../stores/ports.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
 import { createJudge } from './judge.ts';
-import { parseRecord, type RecordLimits } from './parse.ts';
+import { parseRecord, unknownWorkload, type RecordLimits } from './parse.ts';
 import type { SourceRecord } from './source.ts';
 
 export interface SorterDeps {
@@ -34,7 +34,7 @@ export function createSorter({ keys, workloads, limits, logger, clock }: SorterD
   function judged({ position, bytes }: SourceRecord): Rejudged {
     const parsed = parseRecord(bytes, limits);
     const loaded = workloads.get(parsed.event.data['ratchet.workload']);
-    if (!loaded) throw new RatchetError('RECORD_CONTRACT', '/data/ratchet.workload names no workload of this installation');
+    if (!loaded) throw unknownWorkload();
     const hmac = hmacOf(keys, bytes);
     if (parsed.kind === 'interaction') return { interaction: { ...judge.interaction(interactionFromEvent(parsed.event), loaded), hmac, position } };
     const { correction, tenant } = correctionFromEvent(parsed.event);
