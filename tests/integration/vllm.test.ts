@@ -13,6 +13,7 @@ import { openBlobStore } from '../../stores/blobs.ts';
 import type { ServingTarget } from '../../stores/ports.ts';
 import { readSuite } from '../../stores/suites.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
+import { reportOf } from '../../workers/drained.ts';
 import { putManifest, putRandomAdapter } from '../support/adapter.ts';
 import { captureLog, channelSlot } from '../support/stub-engine.ts';
 
@@ -73,6 +74,8 @@ test('without the plugin base requests get an adapter applied: the check says so
   expect((error as Error).message).toContain(server.url);
   expect((error as Error).message).toContain('base');
   slot.swap(one);
+  // What a gateway has read of a channel is up to 50 ms old.
+  await vi.waitFor(async () => expect(await reportOf(gateway.url, undefined, AbortSignal.timeout(2_000))).toMatchObject({ channels: [{ live: one }] }));
   expect(await ask()).toEqual({ status: 503, adapter: one });
 }, 120_000);
 
