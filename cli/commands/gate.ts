@@ -11,8 +11,8 @@ import { readOutcomes } from '../outcome-file.ts';
 import { fields, percent, table } from '../output.ts';
 import { readPolicy } from '../policy-file.ts';
 
-/** Without a policy file the files are one decision at the usual level. */
-const ONE_DECISION = GatePolicy.parse({ decisionsPerPeriod: 1, minCases: 1 });
+/** Without a policy file the files are one decision at the usual level, and nothing goes on after `hold`. */
+const ONE_DECISION = GatePolicy.parse({ decisionsPerPeriod: 1, minCases: 1, eProcess: null });
 const MAX_CASES = 5_000;
 
 interface CompareFlags {

@@ -22,6 +22,8 @@ export interface WorkloadOptions {
   concurrency?: number;
   smallestGain?: number;
   loraRank?: number;
+  /** A workload whose held candidates go on has it; the whole share goes to the test in the others. */
+  eProcess?: { share: number; maxCases: number };
 }
 
 /** Writes a workload file with a small gate (12 cases) and reads it as any other. */
@@ -38,7 +40,7 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       'baseModel: stand-in',
       'outputSchema: ticket.schema.json',
       'minNewExamples: 6',
-      `gate: { alpha: 0.05, decisionsPerPeriod: 2, smallestGain: ${options.smallestGain ?? 0.9}, power: 0.6, expectedDiscordance: 0.5, minCases: 12, maxCases: 12 }`,
+      `gate: { alpha: 0.05, decisionsPerPeriod: 2, smallestGain: ${options.smallestGain ?? 0.9}, power: 0.6, expectedDiscordance: 0.5, minCases: 12, maxCases: 12, eProcess: ${JSON.stringify(options.eProcess ?? null)} }`,
       `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72} }`,
       ...(options.loraRank === undefined ? [] : [`recipe: { loraRank: ${options.loraRank} }`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,

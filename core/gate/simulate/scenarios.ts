@@ -114,7 +114,7 @@ const points = (share: number): string => `${Number((Math.abs(share) * 100).toFi
 /** The experiments of a scenario, with generated answers. */
 export function experimentsOf(scenario: ScenarioId, settings: Settings): Experiment[] {
   const { n, alpha, decisions, smallestGain, gains, sizes } = settings;
-  const policy = GatePolicy.parse({ alpha, decisionsPerPeriod: decisions, smallestGain, minCases: 1 });
+  const policy = GatePolicy.parse({ alpha, decisionsPerPeriod: decisions, smallestGain, minCases: 1, eProcess: null });
   const model = (quality: Partial<Quality> = {}): AnswerModel => generatedModel({ ...settings, gain: 0, ...quality });
   const base = { scenario, n, gain: 0, betterShare: 0, expects: 'alpha', selected: n, clusterMean: FEW, policy, audited: true } as const;
   const ours = (name: string, kind: SimulatedGate['kind'], guard?: Guard): SimulatedGate => fixedTest(name, kind, policy, () => evenSplit(alpha, decisions), guard);
@@ -176,7 +176,7 @@ function continued({ n }: Settings, base: Base, equal: AnswerModel, betters: rea
 /** The scenarios that recorded outcomes can show. Equal candidates are made by exchanging the files case by case; better ones are the new file's as it is. */
 export function recordedExperiments(scenario: ScenarioId, settings: Settings, pairs: readonly RecordedPair[]): Experiment[] {
   const { n, alpha, decisions, smallestGain, sizes } = settings;
-  const policy = GatePolicy.parse({ alpha, decisionsPerPeriod: decisions, smallestGain, minCases: 1 });
+  const policy = GatePolicy.parse({ alpha, decisionsPerPeriod: decisions, smallestGain, minCases: 1, eProcess: null });
   const base = { scenario, n, gain: 0, betterShare: 0, expects: 'alpha', selected: n, clusterMean: FEW, policy, audited: true } as const;
   const [equal, recorded] = [recordedModel(pairs, true), recordedModel(pairs, false)];
   const gain = pairs.reduce((sum, { current, candidate }) => sum + Number(candidate) - Number(current), 0) / pairs.length;
