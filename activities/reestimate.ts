@@ -70,3 +70,19 @@ export async function reestimateGain(deps: Deps, { run, planDigest, evaluation, 
   ]);
   return { schemaVersion: 1, reestimateDigest, ...estimates };
 }
+
+/** The newest estimate after the promotion of an adapter; null before there is one. */
+export async function reestimateOf(store: Pick<Deps['store'], 'linksFrom' | 'document'>, adapterDigest: string): Promise<Reestimate | null> {
+  const verdicts = (await store.linksFrom(adapterDigest)).filter(({ relation }) => relation === 'judged_by');
+  const links = (await Promise.all(verdicts.map(({ to }) => store.linksFrom(to)))).flat().filter(({ relation }) => relation === REESTIMATED);
+  return readReestimate(store, links.at(-1)?.to);
+}
+
+/** The one that a run made. */
+export const reestimateBy = async (store: Pick<Deps['store'], 'linksFrom' | 'document'>, runId: string): Promise<Reestimate | null> =>
+  readReestimate(store, (await store.linksFrom(runId)).find(({ toKind }) => toKind === 'reestimate')?.to);
+
+async function readReestimate(store: Pick<Deps['store'], 'document'>, digest: string | undefined): Promise<Reestimate | null> {
+  // Ours alone: written by `reestimateGain`.
+  return digest === undefined ? null : ((await store.document(digest))?.document as Reestimate | undefined) ?? null;
+}
