@@ -3,9 +3,14 @@ import fc from 'fast-check';
 import { checkAtRest, checkChannel, checkGate } from './invariants.ts';
 import { CASES, openWorld, type Engine, type World } from './world.ts';
 
+interface Traffic {
+  corrected: number;
+  cases: number;
+}
+
 export type Command =
-  | { do: 'traffic'; corrected: number; cases: number }
-  | { do: 'night'; newCandidate: boolean }
+  | { do: 'traffic'; traffic: Traffic }
+  | { do: 'night'; newCandidate: boolean; traffic: Traffic | null }
   | { do: 'turns'; picks: number[] }
   | { do: 'finish' }
   | { do: 'kill' }
@@ -23,11 +28,13 @@ export interface Schedule {
 }
 
 const pick = fc.nat({ max: 40 });
+const traffic = fc.record({ corrected: fc.integer({ min: 1, max: 3 }), cases: fc.integer({ min: 2, max: CASES + 4 }) });
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('traffic' as const), corrected: fc.integer({ min: 1, max: 3 }), cases: fc.integer({ min: 2, max: CASES + 4 }) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('night' as const), newCandidate: fc.constantFrom(false, false, true) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('traffic' as const), traffic }) },
+  // After a day with little traffic a night is skipped or waits.
+  { weight: 10, arbitrary: fc.record({ do: fc.constant('night' as const), newCandidate: fc.constantFrom(false, false, false, true), traffic: fc.option(traffic, { nil: null, freq: 4 }) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('turns' as const), picks: fc.array(pick, { minLength: 1, maxLength: 60, size: 'max' }) }) },
-  { weight: 6, arbitrary: fc.constant({ do: 'finish' as const }) },
+  { weight: 10, arbitrary: fc.constant({ do: 'finish' as const }) },
   { weight: 3, arbitrary: fc.constant({ do: 'kill' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'terminate' as const }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('decide' as const), pick, decision: fc.constantFrom('approve' as const, 'approve' as const, 'approve' as const, 'reject' as const) }) },
@@ -76,8 +83,9 @@ export async function live({ approval, luck, commands }: Schedule, seen: Seen): 
 async function act(world: World, each: Command, seen: Seen): Promise<void> {
   switch (each.do) {
     case 'traffic':
-      return world.traffic(each.corrected, each.cases);
+      return world.traffic(each.traffic.corrected, each.traffic.cases);
     case 'night':
+      if (each.traffic) await world.traffic(each.traffic.corrected, each.traffic.cases);
       return world.night(each.newCandidate);
     case 'turns':
       for (const number of each.picks) seen.turns += Number(await world.inProcess.step(number));

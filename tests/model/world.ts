@@ -19,7 +19,7 @@ const START = Date.parse('2026-01-01T02:00:00.000Z');
 const DAY_MS = 86_400_000;
 /** Cases of a test; small, so that whole lives of a channel fit into milliseconds. The levels are as wide as that needs. */
 export const CASES = 8;
-const GATE = { alpha: 0.2, decisionsPerPeriod: 2, smallestGain: 0.7, power: 0.5, cases: CASES, eProcess: { share: 0.5, maxCases: 24 } };
+const GATE = { alpha: 0.3, decisionsPerPeriod: 3, smallestGain: 0.7, power: 0.5, cases: CASES, eProcess: { share: 0.5, maxCases: 24 } };
 /** Shares of right answers among adapters: a candidate is worse than, like or better than what is live. */
 const QUALITIES = [0, 0.55, 0.55, 0.75, 0.75, 1, 1];
 
