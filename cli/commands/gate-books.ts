@@ -7,7 +7,7 @@ import { reasonOfProcess, type EProcess } from '../../core/gate/e-process.ts';
 import { whyOver, type HeldCandidate } from '../../core/gate/held.ts';
 import { gateLedger, levelsOfDecision, type DecisionLevels, type GateLedger } from '../../core/gate/levels.ts';
 import { planNight, type NightPlan } from '../../core/gate/plan.ts';
-import { planCases } from '../../core/gate/power.ts';
+import { casesForGain } from '../../core/gate/power.ts';
 import type { GateDecision } from '../../stores/ports.ts';
 import { action } from '../action.ts';
 import type { Context } from '../context.ts';
@@ -33,7 +33,7 @@ export interface PlanResult {
   levels: DecisionLevels;
   discordance: number;
   plan: NightPlan;
-  /** Cases for the policy's power at other gains and other numbers of decisions; null: more than 20,000. */
+  /** About how many cases other gains and numbers of decisions want, whatever minCases and maxCases say; null: more than 20,000. */
   others: { gain: number; decisionsPerPeriod: number; n: number | null }[];
 }
 
@@ -45,7 +45,7 @@ export interface LedgerResult extends GateLedger {
   heldEnded: { heldVerdictDigest: Digest; status: EProcess['status']; reason: string | null; endedAt: string | null }[];
 }
 
-function share(text: string): number {
+function shareArgument(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('It must be a share above 0 and up to 1.');
   return value;
@@ -58,15 +58,12 @@ function count(text: string): number {
 }
 
 function planResult(policy: GatePolicy, discordance: number | undefined, fresh: number): PlanResult {
+  const share = discordance ?? policy.expectedDiscordance;
   const gains = [...new Set([...GAINS, policy.smallestGain])].sort((a, b) => a - b);
   const others = [1, 4, 30].flatMap((decisionsPerPeriod) =>
-    gains.map((gain) => {
-      const other = { ...policy, smallestGain: gain, decisionsPerPeriod, maxCases: MOST_CASES };
-      const { n, power } = planCases(other, levelsOfDecision(other).test, discordance);
-      return { gain, decisionsPerPeriod, n: power < policy.power ? null : n };
-    }),
+    gains.map((gain) => ({ gain, decisionsPerPeriod, n: casesForGain(gain, policy.power, levelsOfDecision({ ...policy, decisionsPerPeriod }).test, share, MOST_CASES) })),
   );
-  return { policy, levels: levelsOfDecision(policy), discordance: discordance ?? policy.expectedDiscordance, plan: planNight(policy, fresh, { test: discordance }), others };
+  return { policy, levels: levelsOfDecision(policy), discordance: share, plan: planNight(policy, fresh, { test: discordance }), others };
 }
 
 /** The channel's account, as of now. */
@@ -101,7 +98,7 @@ export function addGateBooks(gate: Command): void {
     .description('how many cases a policy wants, and what other gains and numbers of decisions would want')
     .option('--policy <file>', 'gate policy: a workload file or its gate: part (default: the configured workload)')
     .option('-w, --workload <name>', 'the workload, when there are several and no --policy')
-    .option('--discordance <share>', 'share of cases on which the two arms disagree (default: the policy’s expectedDiscordance)', share)
+    .option('--discordance <share>', 'share of cases on which the two arms disagree (default: the policy’s expectedDiscordance)', shareArgument)
     .option('--fresh <count>', 'fresh blind cases at hand', count, 0)
     .addHelpText('after', `\nExit codes: ${EXIT.ok} done; ${EXIT.usage} the policy is wrong.\n\nExamples:\n  ratchet gate plan --policy workload.yaml\n  ratchet gate plan --policy workload.yaml --discordance 0.15 --fresh 400 --json`)
     .action(
@@ -138,7 +135,7 @@ function renderPlan({ policy, levels, discordance, plan, others }: PlanResult): 
   const gains = [...new Set(others.map(({ gain }) => gain))];
   const decisions = [...new Set(others.map(({ decisionsPerPeriod }) => decisionsPerPeriod))];
   const rows = gains.map((gain) => [points(gain), ...decisions.map((each) => others.find((other) => other.gain === gain && other.decisionsPerPeriod === each)?.n ?? `> ${MOST_CASES}`)]);
-  return `${fields(lines)}\n\n${table(['smallest gain', ...decisions.map((each) => `${each} decision${each === 1 ? '' : 's'} a period`)], rows)}`;
+  return `${fields(lines)}\n\n${table(['cases for a gain of', ...decisions.map((each) => `${each} decision${each === 1 ? '' : 's'} a period`)], rows)}`;
 }
 
 function renderLedger(value: LedgerResult): string {
