@@ -66,6 +66,8 @@ export class InProcess {
   #waiters: Waiter[] = [];
   #running = new Set<Try>();
   #worker = 0;
+  /** The next call that a step makes is its worker's last. */
+  #dying = false;
   #steps: Steps = {};
 
   serve(steps: object): void {
@@ -92,9 +94,16 @@ export class InProcess {
         const value: unknown = Reflect.get(real, name);
         if (typeof value !== 'function') return value;
         return async (...args: unknown[]): Promise<unknown> => {
-          if (names.has(String(name))) await this.turn(`${kind}.${String(name)}`);
-          else this.#assertAlive(tries.getStore() ?? null);
-          return (value as (...given: unknown[]) => unknown).apply(real, args);
+          const own = tries.getStore() ?? null;
+          if (names.has(String(name))) await this.turn(`${kind}.${String(name)}`, own);
+          else this.#assertAlive(own);
+          const output = await (value as (...given: unknown[]) => unknown).apply(real, args);
+          if (own && this.#dying) {
+            this.#dying = false;
+            this.kill();
+          }
+          this.#assertAlive(own);
+          return output;
         };
       },
     });
@@ -141,6 +150,22 @@ export class InProcess {
     turn?.go();
     await this.settle();
     return true;
+  }
+
+  /** Goes on in order until just after the next call of this name, and kills the worker there: what was kept is kept, and nobody heard of it. */
+  async killAfter(label: string, atMost: number): Promise<void> {
+    for (let k = 0; k < atMost && this.turns.length > 0; k += 1) {
+      const [turn] = this.turns.splice(0, 1);
+      if (turn?.label === label) {
+        this.#dying = true;
+        turn.go();
+        await this.settle();
+        this.#dying = false;
+        return;
+      }
+      turn?.go();
+      await this.settle();
+    }
   }
 
   async fireTimer(pick: number): Promise<void> {

@@ -14,6 +14,7 @@ export type Command =
   | { do: 'turns'; picks: number[] }
   | { do: 'finish' }
   | { do: 'kill' }
+  | { do: 'killAfter'; call: string }
   | { do: 'terminate' }
   | { do: 'decide'; pick: number; decision: 'approve' | 'reject' }
   | { do: 'expire'; pick: number }
@@ -27,6 +28,9 @@ export interface Schedule {
   commands: Command[];
 }
 
+/** Writes after which a death leaves most behind. */
+const CALLS = ['store.swapChannel', 'store.swapChannel', 'store.closeDecision', 'store.reserveDecision', 'store.keepLook', 'store.openIntent', 'store.closeIntent', 'store.putDocument', 'store.link', 'store.saveOutcomes', 'engine.load', 'engine.unload'];
+
 const pick = fc.nat({ max: 40 });
 const traffic = fc.record({ corrected: fc.integer({ min: 1, max: 3 }), cases: fc.integer({ min: 2, max: CASES + 4 }) });
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -36,6 +40,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('turns' as const), picks: fc.array(pick, { minLength: 1, maxLength: 60, size: 'max' }) }) },
   { weight: 10, arbitrary: fc.constant({ do: 'finish' as const }) },
   { weight: 3, arbitrary: fc.constant({ do: 'kill' as const }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('killAfter' as const), call: fc.constantFrom(...CALLS) }) },
   { weight: 1, arbitrary: fc.constant({ do: 'terminate' as const }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('decide' as const), pick, decision: fc.constantFrom('approve' as const, 'approve' as const, 'approve' as const, 'reject' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('expire' as const), pick }) },
@@ -97,6 +102,9 @@ async function act(world: World, each: Command, seen: Seen): Promise<void> {
     case 'kill':
       seen.kills += 1;
       return world.inProcess.kill();
+    case 'killAfter':
+      seen.kills += 1;
+      return world.inProcess.killAfter(each.call, 400);
     case 'terminate':
       return world.terminateNight();
     case 'decide':
