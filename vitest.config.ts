@@ -1,4 +1,4 @@
-// Test tiers by cost. `fast` needs no server, nor does `fuzz` (hostile input through everything); `servers` starts the real Temporal, Kafka and vLLM; `e2e` trains; `faults` kills.
+// Test tiers by cost. `fast` needs no server, nor do `fuzz` (hostile input through everything) and `model` (random lives of a channel); `servers` starts the real Temporal, Kafka and vLLM; `e2e` trains; `faults` kills.
 import { defineConfig } from 'vitest/config';
 
 const tier = (name: string, include: string[], testTimeout: number, parallel: boolean) => ({
