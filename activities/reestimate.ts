@@ -3,6 +3,7 @@ import type { Digest, Outcome, Verdict } from '../core/contracts/index.ts';
 import { digestOfJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import { reestimate, type GainEstimate, type Reestimate } from '../core/gate/reestimate.ts';
+import { evaluationTarget } from './asking.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { askAll, plannedCases, type EvaluateOutput } from './evaluate.ts';
 import type { EvaluationPlan } from './plan.ts';
@@ -54,11 +55,13 @@ export async function reestimateGain(deps: Deps, { run, planDigest, evaluation, 
   const cases = (await plannedCases(deps, await readJsonBlob<EvaluationPlan>(deps, planDigest))).filter(({ caseDigest }) => !kept.has(caseDigest));
   const questions = cases.map((planned) => ({ planned, arm: 'current' as const, repeat: false }));
   const engineBuild = live[0]?.engineBuild ?? '';
-  if (predecessorDigest !== null) await deps.target.load(predecessorDigest);
+  const target = evaluationTarget(deps);
+  if (predecessorDigest !== null) await target.load(predecessorDigest);
   let asked = 0;
   const onAnswer = (): void => touch.report({ kept: kept.size, asked: ++asked, questions: questions.length });
-  await askAll(deps, settings, { evaluationId, engineBuild, adapters: { current: predecessorDigest, candidate: adapterDigest }, questions, signal: touch.signal, onAnswer });
-  if (predecessorDigest !== null) await unloadAdapter(deps, { schemaVersion: 1, run, adapterDigest: predecessorDigest });
+  await askAll(deps, settings, { evaluationId, engineBuild, target, adapters: { current: predecessorDigest, candidate: adapterDigest }, questions, signal: touch.signal, onAnswer });
+  // On production's replicas it may be what a rollback goes back to; elsewhere nobody needs it.
+  if (predecessorDigest !== null) await (deps.evaluation === undefined ? unloadAdapter(deps, { schemaVersion: 1, run, adapterDigest: predecessorDigest }) : target.unload(predecessorDigest));
 
   const before = await deps.store.outcomes(evaluationId);
   const estimates = reestimate(promoted, [...before, ...live.map((outcome): Outcome => ({ ...outcome, evaluationId, arm: 'candidate' }))]);

@@ -1,7 +1,7 @@
 // A candidate that was held, and the looks at it on fresh cases: its e-process as the nights carry it on.
-import type { Digest, GatePolicy, Outcome, Verdict } from '../contracts/index.ts';
+import type { Digest, GatePolicy, GuardResult, Outcome, Verdict } from '../contracts/index.ts';
 import { addCases, closeEProcess, guardLevelOf, openEProcess, reasonOfProcess, type EProcess } from './e-process.ts';
-import { judgeGuards } from './guards.ts';
+import { judgeGuards, UNBOUNDED_HARM, type SuitePairs } from './guards.ts';
 import { levelsOfDecision } from './levels.ts';
 import { answered, countPairs, pairOutcomes, type Pair, type PairCounts } from './pairs.ts';
 import { pairedDifferenceInterval } from './statistics.ts';
@@ -62,9 +62,18 @@ export interface LookInput {
   batch: readonly Outcome[];
   /** Not null: the batch does not count, the process ends. */
   over: string | null;
+  /** For guards on suites: what this look's evaluation asked. */
+  suites?: SuitePairs;
+  /** Set where the batch was asked of another engine build than production runs: nothing is promoted by it. */
+  otherEngine?: { evaluated: string; production: string } | null;
   selfDisagreement: number | null;
   decidedAt: string;
 }
+
+/** What was evaluated must be what is served: stands among the guards, and holds a promotion back as a critical one does. */
+const otherEngineGuard = ({ evaluated, production }: { evaluated: string; production: string }): GuardResult => ({
+  id: `asked of ${evaluated}, while production runs ${production}`, result: 'undecided', critical: true, harm: 0, lower: -UNBOUNDED_HARM, upper: UNBOUNDED_HARM, margin: 0,
+});
 
 const passes = (outcome: Outcome | null): boolean => answered(outcome) && outcome.pass;
 const countPasses = (pairs: readonly Pair[]): PairCounts => countPairs(pairs, ({ candidate }) => passes(candidate), ({ current }) => passes(current));
@@ -74,12 +83,12 @@ const countPasses = (pairs: readonly Pair[]): PairCounts => countPairs(pairs, ({
  * counts are those of all looks, its p is 1 / e. The guards are judged over all looks at the level of this one.
  * @throws REQUEST_INVALID as addCases and pairOutcomes do
  */
-export function decideLook({ held, first, before, batch, over, ...input }: LookInput): { process: EProcess; verdict: Verdict } {
+export function decideLook({ held, first, before, batch, over, suites, otherEngine, ...input }: LookInput): { process: EProcess; verdict: Verdict } {
   const { candidateDigest, currentDigest, policy } = first;
   const adapters = { candidate: candidateDigest, current: currentDigest };
   const pairs = pairOutcomes(over === null ? [...before, ...batch] : before, adapters);
   const counts = countPasses(pairs);
-  const guards = judgeGuards(policy.guards, pairs, currentDigest === null, guardLevelOf(held.process));
+  const guards = [...judgeGuards(policy.guards, pairs, currentDigest === null, guardLevelOf(held.process), suites), ...(otherEngine ? [otherEngineGuard(otherEngine)] : [])];
   const process = over === null ? addCases(held.process, countPasses(pairOutcomes(batch, adapters)), guards) : closeEProcess(held.process, over);
   const { n, b, c, logE, looks, maxCases, level, status } = process;
   const verdict: Verdict = {

@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000;
 export const CASES = 8;
 const GATE = { alpha: 0.3, decisionsPerPeriod: 3, smallestGain: 0.7, power: 0.5, cases: CASES, eProcess: { share: 0.5, maxCases: 24 } };
 /** Shares of right answers among adapters: a candidate is worse than, like or better than what is live. */
-const QUALITIES = [0, 0.55, 0.55, 0.75, 0.75, 1, 1];
+const QUALITIES = [0, 0.55, 0.55, 0.75, 1, 1, 1, 1];
 
 export interface Engine {
   away: boolean;
@@ -77,6 +77,7 @@ function engineTarget(engine: Engine, loaded: Set<Digest>, luck: string): Servin
       if (engine.failIsolation) throw new RatchetError('ISOLATION_BROKEN', `${URL} mixes ${adapters.length} adapters up`);
       return [{ replica: URL, prompts: 1, arms: adapters.length + 1 }];
     },
+    logprob: () => Promise.reject(new RatchetError('SERVING_UNAVAILABLE', 'not in this world')),
     chat: async ({ adapter, messages }) => {
       assertHere();
       if (adapter !== null && !loaded.has(adapter)) throw new RatchetError('ADAPTER_NOT_SERVED', `${URL} does not serve ${adapter}`);

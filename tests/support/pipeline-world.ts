@@ -29,7 +29,7 @@ export interface WorkloadOptions {
   minNewExamples?: number;
 }
 
-function gateOf({ gate, smallestGain = 0.9, eProcess = undefined }: WorkloadOptions): object {
+function gateOf({ gate, smallestGain = 0.9, eProcess }: WorkloadOptions): object {
   if (gate === undefined) return { alpha: 0.05, decisionsPerPeriod: 2, smallestGain, power: 0.6, expectedDiscordance: 0.5, minCases: 12, maxCases: 12, eProcess: eProcess ?? null };
   const { cases, ...given } = gate;
   return { ...given, expectedDiscordance: 0.5, minCases: cases, maxCases: cases };
@@ -49,7 +49,7 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       'baseModel: stand-in',
       'outputSchema: ticket.schema.json',
       `minNewExamples: ${options.minNewExamples ?? 6}`,
-      `gate: ${JSON.stringify(gateOf(options))}`,
+      `gate: { ${JSON.stringify(gateOf(options)).slice(1, -1)} }`,
       `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72} }`,
       ...(options.loraRank === undefined ? [] : [`recipe: { loraRank: ${options.loraRank} }`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,
