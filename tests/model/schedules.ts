@@ -42,7 +42,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ do: 'kill' as const }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('killAfter' as const), call: fc.constantFrom(...CALLS) }) },
   { weight: 1, arbitrary: fc.constant({ do: 'terminate' as const }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('decide' as const), pick, decision: fc.constantFrom('approve' as const, 'approve' as const, 'approve' as const, 'reject' as const) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('decide' as const), pick, decision: fc.constantFrom('approve' as const, 'approve' as const, 'approve' as const, 'reject' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('expire' as const), pick }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('rollback' as const), to: fc.option(pick, { nil: undefined, freq: 2 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('engine' as const), trouble: fc.constantFrom('away' as const, 'failLoad' as const, 'failSmoke' as const, 'failIsolation' as const), is: fc.boolean() }) },
