@@ -1,4 +1,4 @@
-// Test tiers by cost. `fast` needs no server, nor does `fuzz` (hostile input through everything); `servers` starts the real Temporal, Kafka and vLLM; `e2e` trains; `faults` kills.
+// Test tiers by cost. `fast` needs no server, nor do `fuzz` (hostile input through everything) and `model` (random lives of a channel); `servers` starts the real Temporal, Kafka and vLLM; `e2e` trains; `faults` kills.
 import { defineConfig } from 'vitest/config';
 
 const tier = (name: string, include: string[], testTimeout: number, parallel: boolean) => ({
@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     projects: [
       tier('fast', ['tests/unit/**/*.test.ts', 'tests/contracts/**/*.test.ts', 'tests/replay/**/*.test.ts'], 20_000, true),
+      tier('model', ['tests/model/**/*.test.ts'], 600_000, true),
       tier('fuzz', ['tests/fuzz/**/*.test.ts'], 120_000, true),
       tier('servers', ['tests/integration/**/*.test.ts'], 180_000, false),
       tier('faults', ['tests/faults/**/*.test.ts'], 120_000, false),

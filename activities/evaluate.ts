@@ -141,7 +141,7 @@ interface Question {
 
 const keyOf = (caseDigest: Digest, arm: Arm): string => `${caseDigest} ${arm}`;
 
-async function plannedCases(deps: Pick<Deps, 'store'>, plan: EvaluationPlan): Promise<PlannedCase[]> {
+export async function plannedCases(deps: Pick<Deps, 'store'>, plan: EvaluationPlan): Promise<PlannedCase[]> {
   const pool = new Map((await deps.store.cases(plan.workload)).map((row) => [row.caseDigest, row.case]));
   return plan.cases.map(({ caseDigest, truth }) => {
     const document = pool.get(caseDigest);
@@ -174,7 +174,7 @@ interface Asking {
 }
 
 /** Asks all questions and keeps their outcomes. Returns the digests of the repeated answers by case. */
-async function askAll(deps: Deps, settings: Settings, asking: Asking): Promise<Map<Digest, Digest | null>> {
+export async function askAll(deps: Deps, settings: Settings, asking: Asking): Promise<Map<Digest, Digest | null>> {
   const repeats = new Map<Digest, Digest | null>();
   const unsaved: Outcome[] = [];
   const save = async (least: number): Promise<void> => {

@@ -3,8 +3,10 @@ import { curateDataset } from './curate.ts';
 import type { Deps } from './deps.ts';
 import { evaluate } from './evaluate.ts';
 import { judge, reserveDecision } from './judge.ts';
+import { judgeLook, planLook } from './look.ts';
 import { planRun } from './plan.ts';
 import { promote, recordApproval } from './promote.ts';
+import { reestimateGain } from './reestimate.ts';
 import { registerAdapter } from './register.ts';
 import { finishRun } from './report.ts';
 import { rollbackChannel } from './rollback.ts';
@@ -34,6 +36,9 @@ export function createActivities(given: ActivityDeps) {
     reserveDecision: asActivity(deps, 'reserveDecision', reserveDecision),
     evaluate: asActivity(deps, 'evaluate', evaluate),
     judge: asActivity(deps, 'judge', judge),
+    planLook: asActivity(deps, 'planLook', planLook),
+    judgeLook: asActivity(deps, 'judgeLook', judgeLook),
+    reestimateGain: asActivity(deps, 'reestimateGain', reestimateGain),
     recordApproval: asActivity(deps, 'recordApproval', recordApproval),
     promote: asActivity(deps, 'promote', promote),
     unloadAdapter: asActivity(deps, 'unloadAdapter', unloadAdapter),

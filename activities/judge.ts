@@ -1,11 +1,15 @@
 // Step 6: takes one of the period's decisions for the run, and decides by it.
-import type { Decision, Digest, GatePolicy } from '../core/contracts/index.ts';
+import type { Decision, Digest, GatePolicy, Verdict } from '../core/contracts/index.ts';
 import { canonicalJson } from '../core/digest.ts';
 import { decide, levelOfDecision } from '../core/gate/decide.ts';
+import { closeEProcess } from '../core/gate/e-process.ts';
+import { holdCandidate, NEWER_CANDIDATE } from '../core/gate/held.ts';
+import { endOfPeriod } from '../core/gate/levels.ts';
 import { RatchetError } from '../core/errors.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { readEvaluation, type EvaluateOutput } from './evaluate.ts';
 import { gateBudget, type EvaluationPlan } from './plan.ts';
+import { promotionToReestimate } from './reestimate.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
 import { readSuitePairs } from './suites.ts';
 
@@ -20,13 +24,18 @@ export interface ReserveDecisionOutput {
   policyDigest: Digest;
 }
 
-/** Before any answer is seen: a decision that was taken counts, whatever becomes of the evaluation. */
+/**
+ * Before any answer is seen: a decision that was taken counts, whatever becomes of the evaluation. The cases are the new
+ * candidate's from now on: one that was held and still open ends.
+ */
 export async function reserveDecision(deps: Deps, { run }: ReserveDecisionInput): Promise<ReserveDecisionOutput> {
   const { workload } = await readSettings(deps, run);
   const { policy } = await gateBudget(deps, workload);
   const policyDigest = await deps.blobs.put(Buffer.from(canonicalJson(policy)));
   const { decisionsPerPeriod, periodDays } = policy;
   const reserved = await deps.store.reserveDecision({ channel: workload.channel, runId: run.runId, policyDigest, decisionsPerPeriod, periodDays, at: now(deps) });
+  const open = reserved.verdictDigest === null ? (await deps.store.heldCandidates(workload.channel)).find(({ process }) => process.status === 'open') : undefined;
+  if (open) await deps.store.endHeld(open.heldVerdictDigest, closeEProcess(open.process, NEWER_CANDIDATE), now(deps));
   return { schemaVersion: 1, decisionNumber: reserved.decisionNumber, policyDigest: reserved.policyDigest };
 }
 
@@ -44,6 +53,8 @@ export interface JudgeOutput {
   verdictDigest: Digest;
   decision: Decision;
   reason: string;
+  /** The promotion of the adapter now live, where its gain can be estimated again on these cases. */
+  reestimate?: Digest;
 }
 
 /** A candidate is judged once: asked again, the same verdict is the answer. */
@@ -55,14 +66,23 @@ export async function judge(deps: Deps, input: JudgeInput): Promise<JudgeOutput>
   const verdictDigest = await verdictOf(deps, input, workload.channel, plan);
   const verdict = await deps.store.verdict(verdictDigest);
   if (!verdict) throw new RatchetError('NOT_FOUND', `no verdict ${verdictDigest}`);
-  await deps.store.closeDecision(run.runId, verdictDigest);
-  await deps.store.retireCases(plan.cases.map(({ caseDigest }) => caseDigest), verdictDigest);
+  const periodStart = (await deps.store.decisions(workload.channel)).find(({ runId }) => runId === run.runId)?.periodStart ?? verdict.decidedAt;
+  const policy = await readJsonBlob<GatePolicy>(deps, verdict.policyDigest);
+  const held = holdCandidate(verdict, verdictDigest, policy, endOfPeriod(periodStart, policy));
+  await deps.store.closeDecision(run.runId, verdictDigest, { cases: plan.cases.map(({ caseDigest }) => caseDigest), held });
+  return recordVerdict(deps, run, verdictDigest, verdict);
+}
+
+/** Links the verdict to what it judged, and tells the run. */
+export async function recordVerdict(deps: Deps, run: RunRef, verdictDigest: Digest, verdict: Verdict): Promise<JudgeOutput> {
   await deps.store.link([
     { fromKind: 'adapter', from: verdict.candidateDigest, relation: 'judged_by', toKind: 'verdict', to: verdictDigest },
     { fromKind: 'evaluation', from: verdict.evaluationDigest, relation: 'weighed_in', toKind: 'verdict', to: verdictDigest },
   ]);
   await updateRun(deps, run.runId, { verdictDigest, decision: verdict.decision });
-  return { schemaVersion: 1, verdictDigest, decision: verdict.decision, reason: verdict.reason };
+  const { decision, reason } = verdict;
+  const reestimate = await promotionToReestimate(deps, verdict);
+  return { schemaVersion: 1, verdictDigest, decision, reason, ...(reestimate === null ? {} : { reestimate }) };
 }
 
 async function verdictOf(deps: Deps, { run, datasetDigest, candidateDigest, evaluation }: JudgeInput, channel: string, plan: EvaluationPlan): Promise<Digest> {

@@ -1,14 +1,14 @@
 // Step 2: decides before any training whether the night can end in an answer: enough to learn, enough cases to judge by.
-import type { Dataset, Digest, GatePolicy, Verdict, Workload } from '../core/contracts/index.ts';
+import type { Dataset, Digest, GatePolicy, RunPlan, Verdict, Workload } from '../core/contracts/index.ts';
 import { canonicalJson, digestOfJson } from '../core/digest.ts';
-import { levelOfDecision } from '../core/gate/decide.ts';
-import { planCases } from '../core/gate/power.ts';
+import { endOfPeriod } from '../core/gate/levels.ts';
+import { planNight } from '../core/gate/plan.ts';
 import { RatchetError } from '../core/errors.ts';
+import type { CaseRow } from '../stores/ports.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { curateSnapshot } from './curate.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
 
-const DAY_MS = 86_400_000;
 const VERDICTS_LOOKED_AT = 5;
 
 export interface PlanRunInput {
@@ -27,6 +27,8 @@ export interface PlanRunOutput {
   power: number;
   freshCases: number;
   newExamples: number;
+  /** The whole plan; outputs before this field have none. */
+  plan?: RunPlan;
 }
 
 /** The cases and truths of an evaluation, fixed before training: later labels and cases wait for the next night. */
@@ -46,9 +48,8 @@ export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput)
     throw new RatchetError('RECIPE_INVALID', `recipe.loraRank is ${workload.recipe.loraRank}, the replicas serve at most ${deps.target.maxLoraRank}: lower it, or restart them with a larger --max-lora-rank and set VLLM_MAX_LORA_RANK`);
   }
   const budget = await gateBudget(deps, workload);
-  const level = levelOfDecision(budget.policy);
-  const { n, power } = planCases(budget.policy, level, await discordanceSeen(deps, workload));
-  const fresh = (await deps.store.cases(workload.name)).filter((row) => row.retiredBy === null);
+  const fresh = await freshCases(deps, workload.name);
+  const night = planNight(budget.policy, fresh.length, await disagreementSeen(deps, workload));
   const { examples } = await curateSnapshot(deps, settings, manifestDigest);
   const learned = await lastTrainedExamples(deps, workload.name, run.runId);
   const newExamples = examples.filter((example) => example.source.correctionDigest !== null && !learned.has(digestOfJson(example))).length;
@@ -57,20 +58,23 @@ export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput)
   if (newExamples < workload.minNewExamples) {
     missing.push(`${newExamples} new corrected examples since the last trained dataset, ${workload.minNewExamples} wanted: ${workload.minNewExamples - newExamples} missing`);
   }
-  if (fresh.length < n) missing.push(`${fresh.length} fresh cases, ${n} planned: ${n - fresh.length} missing`);
-  // maxCases can keep n below what the policy's power needs: such a night would mostly end in hold.
-  if (power < budget.policy.power) missing.push(`a power of ${power.toFixed(2)} with at most ${n} cases, ${budget.policy.power} wanted: raise gate.maxCases or gate.smallestGain`);
+  missing.push(...night.lacks);
   if (budget.left === 0) missing.push(`no decision left of the ${budget.policy.decisionsPerPeriod} in this period of the gate policy`);
 
-  const plan: EvaluationPlan = {
-    schemaVersion: 1,
-    workload: workload.name,
-    plannedN: n,
-    level,
-    cases: fresh.slice(0, n).map(({ caseDigest, truth }) => ({ caseDigest, truth })),
-  };
-  const planDigest = await deps.blobs.put(Buffer.from(canonicalJson(plan)));
-  return { schemaVersion: 1, skip: missing.length === 0 ? null : missing.join('; '), planDigest, plannedN: n, power, freshCases: fresh.length, newExamples };
+  const { n, power, level, missingCases, guards, warnings } = night;
+  const plan: RunPlan = { plannedN: n, freshCases: fresh.length, missingCases, smallestGain: budget.policy.smallestGain, power, level, guards: guards.map((guard) => ({ ...guard })), warnings };
+  await updateRun(deps, run.runId, { plan });
+  const planDigest = await keepPlan(deps, workload.name, n, level, fresh.slice(0, n));
+  return { schemaVersion: 1, skip: missing.length === 0 ? null : missing.join('; '), planDigest, plannedN: n, power, freshCases: fresh.length, newExamples, plan };
+}
+
+/** Cases that no verdict has used, in draw order. */
+export const freshCases = async (deps: Pick<Deps, 'store'>, workload: string): Promise<CaseRow[]> => (await deps.store.cases(workload)).filter(({ retiredBy }) => retiredBy === null);
+
+/** Fixes what an evaluation may ask. */
+export async function keepPlan(deps: Pick<Deps, 'blobs'>, workload: string, plannedN: number, level: number, rows: readonly CaseRow[]): Promise<Digest> {
+  const plan: EvaluationPlan = { schemaVersion: 1, workload, plannedN, level, cases: rows.map(({ caseDigest, truth }) => ({ caseDigest, truth })) };
+  return deps.blobs.put(Buffer.from(canonicalJson(plan)));
 }
 
 /** The policy that governs decisions taken now (a changed one waits for the next period), and how many are left. */
@@ -79,7 +83,7 @@ export async function gateBudget(deps: Pick<Deps, 'store' | 'blobs' | 'clock'>, 
   const last = decisions.toSorted((a, b) => a.at.localeCompare(b.at)).at(-1);
   if (!last) return { policy: workload.gate, left: workload.gate.decisionsPerPeriod };
   const policy = await readJsonBlob<GatePolicy>(deps, last.policyDigest);
-  if (Date.parse(now(deps)) >= Date.parse(last.periodStart) + policy.periodDays * DAY_MS) return { policy: workload.gate, left: workload.gate.decisionsPerPeriod };
+  if (Date.parse(now(deps)) >= Date.parse(endOfPeriod(last.periodStart, policy))) return { policy: workload.gate, left: workload.gate.decisionsPerPeriod };
   const used = decisions.filter((decision) => decision.periodStart === last.periodStart).length;
   return { policy, left: Math.max(0, last.decisionsPerPeriod - used) };
 }
@@ -88,15 +92,16 @@ export async function gateBudget(deps: Pick<Deps, 'store' | 'blobs' | 'clock'>, 
  * Share of pairs on which the arms of recent evaluations disagreed; undefined before the first. How far a first adapter
  * differs from the base says nothing about two adapters, and the other way round.
  */
-async function discordanceSeen(deps: Pick<Deps, 'store'>, { name, channel }: Workload): Promise<number | undefined> {
+async function disagreementSeen(deps: Pick<Deps, 'store'>, { name, channel }: Workload): Promise<{ test?: number }> {
   const againstBase = ((await deps.store.channel(channel))?.live ?? null) === null;
   const digests = (await deps.store.runs({ workload: name, limit: 100 })).map((run) => run.verdictDigest).filter((digest) => digest !== null);
   const verdicts = (await Promise.all(digests.slice(0, VERDICTS_LOOKED_AT).map((digest) => deps.store.verdict(digest)))).filter(
-    (verdict) => verdict !== null && (verdict.currentDigest === null) === againstBase,
+    // A look at a held candidate counts its pairs again with each batch.
+    (verdict) => verdict !== null && verdict.eProcess === undefined && (verdict.currentDigest === null) === againstBase,
   );
   const sum = (count: (verdict: Verdict) => number): number => verdicts.reduce((total, verdict) => total + (verdict ? count(verdict) : 0), 0);
   const pairs = sum(({ n }) => n);
-  return pairs === 0 ? undefined : sum(({ b, c }) => b + c) / pairs;
+  return pairs === 0 ? {} : { test: sum(({ b, c }) => b + c) / pairs };
 }
 
 async function lastTrainedExamples(deps: Pick<Deps, 'store'>, workload: string, runId: string): Promise<ReadonlySet<Digest>> {

@@ -1,5 +1,6 @@
 // A run's report for people: what came in, what was trained, the verdict and why, the suites, each flip, what it cost.
 import type { Digest } from '../core/contracts/index.ts';
+import { reestimateInWords } from '../core/gate/reestimate.ts';
 import type { ArmSummary, Rate } from '../core/suites/summary.ts';
 import type { Flip, FlipSide } from './flips.ts';
 import type { PastFailureState } from './past-failures.ts';
@@ -32,11 +33,13 @@ export function reportMarkdown(report: RunReport, answers: Readonly<Record<Diges
     `# ${run.workload}: the run ${HEADLINES[run.status]}`,
     [run.reason, `Run \`${run.runId}\`, from ${run.startedAt} to ${run.endedAt ?? 'now'}${report.request ? `, asked for by ${report.request.by}: ${report.request.reason}` : ''}.`].filter(Boolean).join('\n\n'),
     cameIn(report),
+    planned(report),
     trained(report),
     verdict(report),
     suites(report),
     pastFailures(report),
     flips(report, answers),
+    reestimated(report),
     cost(report),
     digests(report),
   ];
@@ -50,6 +53,17 @@ function cameIn({ cameIn: counts, dataset }: RunReport): string {
     `${counts.interactions} interactions, ${counts.failing} of them with a failure; ${counts.corrections} corrections, ${counts.cases} cases, ${counts.deadLetters} dead letters so far.`,
     ...(classes.length === 0 ? [] : [['| failure class | interactions |', '| --- | --- |', ...classes.map(([name, count]) => row(name, count))].join('\n')]),
     ...(dataset === null ? [] : [`The dataset: ${dataset.corrected} corrected and ${dataset.replay} replayed examples; left out: ${dataset.evalSide} of the evaluation side, ${dataset.duplicates} duplicates, ${dataset.withoutTarget} without a right answer, ${dataset.barred} barred.`]),
+  ].join('\n\n');
+}
+
+function planned({ run: { plan } }: RunReport): string {
+  if (plan === undefined) return '';
+  const { plannedN, freshCases, missingCases, smallestGain, power, level, guards, warnings } = plan;
+  return [
+    '## What was planned',
+    `${plannedN} cases find a gain of ${percent(smallestGain)} with power ${power.toFixed(2)} at level ${level}; ${freshCases} fresh cases were at hand, ${missingCases} missing.`,
+    ...(guards.length === 0 ? [] : [['| guard | cases to pass a harmless candidate |', '| --- | --- |', ...guards.map(({ id, wanted }) => row(id, wanted ?? 'more than can be planned for'))].join('\n')]),
+    ...warnings.map((warning) => `Note: ${warning}.`),
   ].join('\n\n');
 }
 
@@ -128,6 +142,11 @@ function side(arm: string, { answerDigest, failureClasses, equalsTruth }: FlipSi
   const text = answerDigest === null ? '(no answer)' : (answers[answerDigest] ?? answerDigest);
   // A line of the answer cannot end an indented block.
   return `${arm}${wrong.length === 0 ? '' : ` (${wrong.join(', ')})`}:\n\n${text.split(/\r\n|[\n\r\u2028\u2029]/).map((line) => `    ${line}`).join('\n')}`;
+}
+
+/** A report only: the estimate that promoted an adapter is large by selection, this one is not. */
+function reestimated({ reestimate }: RunReport): string {
+  return reestimate === undefined ? '' : `## The adapter that was live\n\n\`${reestimate.adapterDigest}\`: ${reestimateInWords(reestimate)}.`;
 }
 
 function cost({ cost: spent }: RunReport): string {

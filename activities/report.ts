@@ -2,11 +2,13 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterManifest, Dataset, Digest, RunRecord, RunRequest, RunStatus, Verdict } from '../core/contracts/index.ts';
+import type { Reestimate } from '../core/gate/reestimate.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { readEvaluation, type Evaluation } from './evaluate.ts';
 import { answersOf, flipsOf, type Flip } from './flips.ts';
 import { promotionIntentId } from './intents.ts';
 import { reportMarkdown } from './report-markdown.ts';
+import { reestimateBy } from './reestimate.ts';
 import { updateRun } from './runs.ts';
 
 export interface Cost {
@@ -44,6 +46,8 @@ export interface RunReport {
   evaluation?: Pick<Evaluation, 'engineBuild' | 'productionBuild' | 'repeated' | 'suites' | 'pastFailures'> | null;
   /** Cases on which the arms disagreed; their answers are blobs. */
   flips?: Flip[];
+  /** The gain of the adapter that was live, once more on this night's cases. */
+  reestimate?: Reestimate;
   channel: { name: string; generation: number; live: Digest | null } | null;
   cost: Cost | null;
 }
@@ -77,6 +81,7 @@ async function buildReport(deps: Deps, record: RunRecord, cost: Cost | null): Pr
   const channel = name === undefined ? null : await deps.store.channel(name);
   const verdict = record.verdictDigest === null ? null : await deps.store.verdict(record.verdictDigest);
   const evaluation = verdict && (await readEvaluation(deps, verdict.evaluationDigest));
+  const reestimate = await reestimateBy(deps.store, record.runId);
   const { interactions, failing, corrections, cases, deadLetters, byClass } = await deps.store.counts(record.workload);
   return {
     schemaVersion: 1,
@@ -89,6 +94,7 @@ async function buildReport(deps: Deps, record: RunRecord, cost: Cost | null): Pr
     verdict,
     evaluation: evaluation && part(evaluation),
     flips: evaluation ? await flipsOf(deps.blobs, evaluation) : [],
+    ...(reestimate === null ? {} : { reestimate }),
     channel: channel && { name: channel.channel, generation: channel.generation, live: channel.live },
     cost: cost ?? (await formerCost(deps, record.reportDigest)),
   };

@@ -5,6 +5,7 @@ import type { Suite } from '../core/suites/suite.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { BlobStore } from '../stores/ports.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
+import { openHold, type OpenHold } from './look.ts';
 
 /** The workload as it was when the run began: a file edited during the night changes the next one. */
 export interface Settings {
@@ -29,6 +30,8 @@ export interface ClaimRunOutput {
   requestId: string | null;
   approval: { mode: 'automatic' | 'one_approver'; expiresAfterHours: number };
   gpu: { taskQueue: string; scheduleToStartMs: number };
+  /** A candidate of the channel that is held and goes on before a new one is trained. */
+  hold?: OpenHold;
 }
 
 /** Claims the oldest run request of the workload, if any, and opens the run's record. The same answer when asked again. */
@@ -47,7 +50,8 @@ export async function claimRun(deps: Deps, input: ClaimRunInput): Promise<ClaimR
   if (request) await deps.store.link([{ fromKind: 'request', from: request.id, relation: 'claimed_by', toKind: 'run', to: input.runId }]);
   const approval = { ...workload.approval, ...(request?.options.approval === undefined ? {} : { mode: request.options.approval }) };
   const run: RunRef = { schemaVersion: 1, runId: input.runId, workload: input.workload, settingsDigest };
-  return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu };
+  const hold = request?.options.newCandidate === true ? null : await openHold(deps, workload.channel);
+  return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu, ...(hold === null ? {} : { hold }) };
 }
 
 function newRun(input: ClaimRunInput, workloadDigest: Digest, request: RunRequest | null, startedAt: string): RunRecord {

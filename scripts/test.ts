@@ -1,5 +1,5 @@
 // Runs the test tiers and ends with one line for the whole: `N passed, N failed, N skipped`.
-// Usage: node scripts/test.ts fast|all|shared|faults
+// Usage: node scripts/test.ts fast|all|model|shared|faults
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,14 +11,14 @@ const python = join(root, '.ratchet/python/bin/python');
 interface Count { passed: number; failed: number; skipped: number }
 type Stage = { name: string; run: (reports: string) => Count };
 
-function vitest(project: string): Stage {
+function vitest(project: string, settings: Record<string, string> = {}): Stage {
   return {
     name: `vitest ${project}`,
     run: (reports) => {
       const file = join(reports, `${project}.json`);
       const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
       // Tests start the CLI and the workers many times over.
-      const env = { ...process.env, NODE_COMPILE_CACHE: join(root, '.ratchet', 'compile-cache') };
+      const env = { ...process.env, ...settings, NODE_COMPILE_CACHE: join(root, '.ratchet', 'compile-cache') };
       const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env });
       const report = JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; testResults: { status: string; assertionResults: unknown[] }[] };
       // A file that fails to load has no tests in it: it counts as one failure.
@@ -46,7 +46,9 @@ function pytest(...args: string[]): Stage {
 
 const tiers: Record<string, Stage[]> = {
   fast: [vitest('fast')],
-  all: [vitest('fast'), vitest('fuzz'), pytest('-m', 'slow or not slow'), vitest('servers'), vitest('e2e')],
+  // 300 random schedules; `model` is all 10,000.
+  all: [vitest('fast'), vitest('fuzz'), vitest('model', { RATCHET_MODEL_SCHEDULES: '300' }), pytest('-m', 'slow or not slow'), vitest('servers'), vitest('e2e')],
+  model: [vitest('model')],
   shared: [vitest('shared')],
   // The whole kill matrix; a short core of it is where the servers are.
   faults: [vitest('faults'), vitest('servers'), vitest('e2e')],

@@ -19,6 +19,7 @@ import type {
   Verdict,
 } from '../core/contracts/index.ts';
 import type { LineageLink, NodeKind } from '../core/contracts/lineage.ts';
+import type { HeldCandidate } from '../core/gate/held.ts';
 
 /** One interaction ready to be kept: redacted, judged and drawn. `hmac` is the keyed HMAC of the raw record. */
 export interface NewInteraction {
@@ -249,8 +250,21 @@ export interface MetadataStore {
   // the gate's ledger
   /** Takes one of the period's decisions for this run (idempotent per run). Throws GATE_BUDGET_SPENT. */
   reserveDecision(input: { channel: string; runId: string; policyDigest: Digest; decisionsPerPeriod: number; periodDays: number; at: string }): Promise<GateDecision>;
-  closeDecision(runId: string, verdictDigest: Digest): Promise<void>;
+  /**
+   * Gives the decision its verdict, retires the cases that it used and opens the e-process of a held candidate, in one transaction.
+   * The same again changes nothing. Throws REQUEST_INVALID for another verdict, or a case that another verdict has used.
+   */
+  closeDecision(runId: string, verdictDigest: Digest, used?: { cases: readonly Digest[]; held: HeldCandidate | null }): Promise<void>;
   decisions(channel: string): Promise<GateDecision[]>;
+  /** Every candidate of the channel that was held with an e-process, oldest first; at most one is open. */
+  heldCandidates(channel: string): Promise<HeldCandidate[]>;
+  /**
+   * Keeps the candidate with its newest look, and retires the look's cases, in one transaction. A look that is kept already
+   * changes nothing. Throws REQUEST_INVALID when the process has ended, another look came between, or a case was used.
+   */
+  keepLook(held: HeldCandidate, cases: readonly Digest[]): Promise<void>;
+  /** Ends an open process without a look; one that has ended stays as it is. */
+  endHeld(heldVerdictDigest: Digest, process: HeldCandidate['process'], at: string): Promise<void>;
 
   // the channel
   /** Creates it at generation 0 with the base model; no change when it exists. */

@@ -1,13 +1,16 @@
 // The night: what came in becomes a dataset, an adapter, an evaluation and a verdict; a promotion follows where the proof is there.
-import { CancellationScope, executeChild, ParentClosePolicy, startChild, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, executeChild, isCancellation, log, ParentClosePolicy, startChild, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { RunRef } from '../activities/deps.ts';
+import type { EvaluateOutput } from '../activities/evaluate.ts';
+import type { JudgeOutput } from '../activities/judge.ts';
+import type { OpenHold } from '../activities/look.ts';
 import type { Cost } from '../activities/report.ts';
 import type { ClaimRunOutput } from '../activities/runs.ts';
 import type { Digest, RunStatus } from '../core/contracts/index.ts';
 import { endOf } from './failures.ts';
 import { promotion, type PromotionInput } from './promotion.ts';
 import * as attributes from './search-attributes.ts';
-import { claimRun, curateDataset, evaluate, finishRun, gpuSteps, judge, planRun, registerAdapter, reserveDecision, takeSnapshot } from './steps.ts';
+import { claimRun, curateDataset, evaluate, finishRun, gpuSteps, judge, judgeLook, planLook, planRun, reestimateGain, registerAdapter, reserveDecision, takeSnapshot } from './steps.ts';
 import { withdraw } from './tidy.ts';
 
 export interface NightlyRetrainInput {
@@ -25,7 +28,7 @@ export async function nightlyRetrain({ workload }: NightlyRetrainInput): Promise
   const { workflowId, runId: temporalRunId } = workflowInfo();
   upsertSearchAttributes([{ key: attributes.Workload, value: workload }]);
   const claimed = await claimRun({ schemaVersion: 1, workload, runId: workflowId, temporalRunId });
-  const night: Night = { run: claimed.run, cost: { steps: [], gpuSeconds: 0, trainedTokens: 0, evaluationAnswers: 0, evaluationTokens: 0 }, candidateDigest: null };
+  const night: Night = { run: claimed.run, cost: { steps: [], gpuSeconds: 0, trainedTokens: 0, evaluationAnswers: 0, evaluationTokens: 0 }, candidateDigest: null, held: null };
   try {
     return await retrain(night, claimed);
   } catch (error) {
@@ -44,14 +47,21 @@ interface Night {
   run: RunRef;
   cost: Cost;
   candidateDigest: Digest | null;
+  /** What became of the candidate that was held when the night began, where the night goes on after it. */
+  held: string | null;
 }
 
-async function retrain(night: Night, { channel, approval, gpu }: ClaimRunOutput): Promise<NightlyRetrainOutput> {
+async function retrain(night: Night, claimed: ClaimRunOutput): Promise<NightlyRetrainOutput> {
   const { run, cost } = night;
+  const { channel, approval, gpu, hold } = claimed;
+  // Histories from before held candidates went on have no `hold`.
+  const ended = hold ? await lookAgain(night, claimed, hold) : null;
+  if (ended) return ended;
+
   const { manifestDigest } = await timed(cost, 'snapshot', takeSnapshot({ schemaVersion: 1, run }));
 
   const plan = await timed(cost, 'plan', planRun({ schemaVersion: 1, run, manifestDigest }));
-  if (plan.skip !== null) return finish(night, 'skipped', plan.skip);
+  if (plan.skip !== null) return finish(night, 'skipped', night.held === null ? plan.skip : `${night.held} Then: ${plan.skip}`);
 
   const { datasetDigest, training } = await timed(cost, 'curate', curateDataset({ schemaVersion: 1, run, manifestDigest }));
   upsertSearchAttributes([{ key: attributes.DatasetDigest, value: datasetDigest }]);
@@ -64,10 +74,9 @@ async function retrain(night: Night, { channel, approval, gpu }: ClaimRunOutput)
   upsertSearchAttributes([{ key: attributes.AdapterDigest, value: candidateDigest }]);
 
   await reserveDecision({ schemaVersion: 1, run });
-  const evaluation = await timed(cost, 'evaluate', evaluate({ schemaVersion: 1, run, planDigest: plan.planDigest, candidateDigest }));
-  cost.evaluationAnswers = evaluation.answers;
-  cost.evaluationTokens = evaluation.outputTokens;
+  const evaluation = await evaluated(night, plan.planDigest, candidateDigest);
   const verdict = await timed(cost, 'judge', judge({ schemaVersion: 1, run, planDigest: plan.planDigest, datasetDigest, candidateDigest, evaluation }));
+  await reestimated(night, plan.planDigest, evaluation, verdict);
   upsertSearchAttributes([{ key: attributes.Verdict, value: verdict.decision }]);
 
   if (verdict.decision !== 'promote') {
@@ -76,6 +85,45 @@ async function retrain(night: Night, { channel, approval, gpu }: ClaimRunOutput)
   }
   const { verdictDigest } = verdict;
   return promoteCandidate(night, { schemaVersion: 1, run, channel, candidateDigest, verdictDigest, expectedGeneration: evaluation.currentGeneration, approval });
+}
+
+/** A held candidate has the fresh cases before any new one: its e-process takes a look at them. null: it is over, a new one may be trained. */
+async function lookAgain(night: Night, { run, channel, approval }: ClaimRunOutput, { heldVerdictDigest, candidateDigest }: OpenHold): Promise<NightlyRetrainOutput | null> {
+  const look = await timed(night.cost, 'look', planLook({ schemaVersion: 1, run, heldVerdictDigest }));
+  if (look.next === 'wait') return finish(night, 'held', look.reason);
+  if (look.next === 'over' || look.planDigest === null) {
+    night.held = look.reason;
+    return null;
+  }
+  night.candidateDigest = candidateDigest;
+  upsertSearchAttributes([{ key: attributes.AdapterDigest, value: candidateDigest }]);
+  const evaluation = await evaluated(night, look.planDigest, candidateDigest);
+  const verdict = await timed(night.cost, 'judge', judgeLook({ schemaVersion: 1, run, heldVerdictDigest, planDigest: look.planDigest, evaluation }));
+  await reestimated(night, look.planDigest, evaluation, verdict);
+  upsertSearchAttributes([{ key: attributes.Verdict, value: verdict.decision }]);
+  const { verdictDigest } = verdict;
+  if (verdict.decision === 'promote') return promoteCandidate(night, { schemaVersion: 1, run, channel, candidateDigest, verdictDigest, expectedGeneration: evaluation.currentGeneration, approval });
+  await withdrawCandidate(night);
+  if (verdict.decision === 'hold') return finish(night, 'held', verdict.reason);
+  night.candidateDigest = null;
+  night.held = verdict.reason;
+  return null;
+}
+
+async function evaluated({ run, cost }: Night, planDigest: Digest, candidateDigest: Digest): Promise<EvaluateOutput> {
+  const evaluation = await timed(cost, 'evaluate', evaluate({ schemaVersion: 1, run, planDigest, candidateDigest }));
+  cost.evaluationAnswers += evaluation.answers;
+  cost.evaluationTokens += evaluation.outputTokens;
+  return evaluation;
+}
+
+/** The gain of the adapter now live, once more on these cases: whatever comes of it, the night goes on. */
+async function reestimated({ run, cost }: Night, planDigest: Digest, evaluation: EvaluateOutput, { reestimate }: JudgeOutput): Promise<void> {
+  if (reestimate === undefined) return;
+  await timed(cost, 'reestimate', reestimateGain({ schemaVersion: 1, run, planDigest, evaluation, verdictDigest: reestimate })).catch((error: unknown) => {
+    if (isCancellation(error)) throw error;
+    log.warn('the gain of the live adapter was not estimated again', { reason: endOf(error).reason });
+  });
 }
 
 /** An approval may take days: then the night ends here, and the promotion goes on alone. */

@@ -7,14 +7,14 @@ import type { Activities } from '../activities/index.ts';
 const common = { heartbeatTimeout: '30 seconds', cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
 /** Reads and writes of the stores. */
-export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, recordApproval, finishRun } = proxyActivities<Activities>({
+export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, planLook, judgeLook, recordApproval, finishRun } = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '30 minutes',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 20 },
 });
 
 /** Work with the serving engine: an engine that is away is waited for about a quarter of an hour. */
-export const { evaluate, promote, unloadAdapter, unloadFormer, rollbackChannel } = proxyActivities<Activities>({
+export const { evaluate, reestimateGain, promote, unloadAdapter, unloadFormer, rollbackChannel } = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '6 hours',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 30 },

@@ -2,6 +2,8 @@
 import type { Command } from 'commander';
 import { AdapterManifest } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
+import { reestimateInWords } from '../../core/gate/reestimate.ts';
+import { reestimateOf } from '../../activities/reestimate.ts';
 import { action, positiveInt } from '../action.ts';
 import { asDigest, resolveId } from '../context.ts';
 import { fields, short, table } from '../output.ts';
@@ -36,7 +38,8 @@ export function addAdapter(program: Command): void {
         const hit = await resolveId(store, id, ['adapter']);
         const manifest = await store.adapter(asDigest(hit.id));
         if (!manifest) throw new RatchetError('NOT_FOUND', `no adapter ${id}`);
-        context.out.result({ digest: hit.id, ...manifest }, (value) =>
+        const reestimate = await reestimateOf(store, hit.id);
+        context.out.result({ digest: hit.id, ...manifest, ...(reestimate === null ? {} : { reestimate }) }, (value) =>
           fields([
             ['adapter', value.digest],
             ['workload', value.workload],
@@ -47,6 +50,7 @@ export function addAdapter(program: Command): void {
             ['dataset', value.datasetDigest],
             ['recipe', value.recipeDigest],
             ['training', `${value.training.steps} steps, ${value.training.tokens} tokens, loss ${value.training.firstLoss.toFixed(4)} → ${value.training.finalLoss.toFixed(4)}, ${value.training.trainer}`],
+            ...(reestimate === null ? [] : [['gain', reestimateInWords(reestimate)] as [string, string]]),
             ...Object.entries(value.files).map(([name, digest]): [string, string] => [name, digest]),
           ]),
         );

@@ -7,7 +7,7 @@ import { fleetLines, fleetRows } from '../fleet.ts';
 import { short, table } from '../output.ts';
 import { rollBack } from '../rollback.ts';
 
-async function channelName(context: Context, name: string | undefined): Promise<string> {
+export async function channelName(context: Context, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
   const channels = [...(await context.workloads()).values()].map(({ workload }) => workload.channel);
   const [only = '', ...others] = channels;

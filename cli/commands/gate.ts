@@ -1,4 +1,4 @@
-// `ratchet gate`: the verdict for two outcome files, and the proof by simulation that the gate is honest.
+// `ratchet gate`: the verdict for two outcome files, the proof by simulation that the gate is honest, and the gate's books.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { GatePolicy } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
@@ -10,9 +10,10 @@ import { EXIT } from '../exit-codes.ts';
 import { readOutcomes } from '../outcome-file.ts';
 import { fields, percent, table } from '../output.ts';
 import { readPolicy } from '../policy-file.ts';
+import { addGateBooks } from './gate-books.ts';
 
-/** Without a policy file the files are one decision at the usual level. */
-const ONE_DECISION = GatePolicy.parse({ decisionsPerPeriod: 1, minCases: 1 });
+/** Without a policy file the files are one decision at the usual level, and nothing goes on after `hold`. */
+const ONE_DECISION = GatePolicy.parse({ decisionsPerPeriod: 1, minCases: 1, eProcess: null });
 const MAX_CASES = 5_000;
 
 interface CompareFlags {
@@ -52,7 +53,8 @@ function cases(text: string): number {
 }
 
 export function addGate(program: Command): void {
-  const gate = program.command('gate').description('the verdict for two outcome files; the proof by simulation that the gate is honest');
+  const gate = program.command('gate').description('the verdict for two outcome files; the proof by simulation that the gate is honest; plans and ledgers');
+  addGateBooks(gate);
   gate
     .command('compare <old> <new>')
     .description('is NEW better than OLD? Two files of JSON lines {"caseId", "correct"}, also gzipped; no server is asked')

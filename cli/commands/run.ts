@@ -33,6 +33,7 @@ const runFields = (run: RunRecord, verdict: Verdict | null = null): string =>
     ['request', run.requestId],
     ['manifest', run.manifestDigest],
     ['dataset', run.datasetDigest],
+    ['plan', run.plan && `${run.plan.plannedN} cases for a gain of ${(run.plan.smallestGain * 100).toFixed(1)} points with power ${run.plan.power.toFixed(2)} at level ${run.plan.level}; ${run.plan.freshCases} fresh, ${run.plan.missingCases} missing`],
     ['adapter', run.adapterDigest],
     ['verdict', run.verdictDigest && `${run.decision ?? ''} ${run.verdictDigest}`],
     ...verdictRows(verdict),
@@ -99,13 +100,14 @@ export function addRun(program: Command): void {
     .option('-w, --workload <name>', 'the workload, when there are several')
     .option('--reason <text>', 'why, for the audit trail', 'started by hand')
     .option('--approve', 'wait for `ratchet approve` before promotion, whatever the workload says')
+    .option('--new-candidate', 'train a new candidate although one is held: the held one ends when the new one is judged')
     .option('--no-wait', 'return as soon as the run has claimed the request')
     .addHelpText('after', '\nExamples:\n  ratchet run start\n  ratchet run start --approve --reason "new price list" --no-wait')
     .action(
-      action<[{ workload?: string; reason: string; approve?: boolean; wait: boolean }]>(async (context, options) => {
+      action<[{ workload?: string; reason: string; approve?: boolean; newCandidate?: boolean; wait: boolean }]>(async (context, options) => {
         const [store, client, loaded] = [await context.store(), await context.temporal(), await context.workload(options.workload)];
         await ensureSchedule(client, loaded.workload, { taskQueue: context.config.temporal.taskQueue });
-        const request = await triggerRun(client, store, loaded.workload.name, context.config.actor, options.reason, options.approve ? { approval: 'one_approver' } : {});
+        const request = await triggerRun(client, store, loaded.workload.name, context.config.actor, options.reason, { ...(options.approve ? { approval: 'one_approver' as const } : {}), ...(options.newCandidate ? { newCandidate: true } : {}) });
         const claimed = await startedRun(store, request, 30_000);
         context.out.note(`run ${claimed.runId}`);
         const record = options.wait ? await watchRun({ store, client, runId: claimed.runId, note: context.out.note, stopAtApproval: true }) : claimed;

@@ -6,6 +6,8 @@ import { Decision } from './verdict.ts';
 export const RunOptions = z.strictObject({
   /** Overrides the workload's approval mode for this run. */
   approval: z.enum(['automatic', 'one_approver']).optional(),
+  /** Trains a new candidate although one is held: the held one ends when the new one takes its decision. */
+  newCandidate: z.boolean().optional(),
 });
 export type RunOptions = z.infer<typeof RunOptions>;
 
@@ -25,6 +27,21 @@ export type RunRequest = z.infer<typeof RunRequest>;
 export const RunStatus = z.enum(['running', 'skipped', 'promoted', 'rejected', 'held', 'awaiting_approval', 'lost', 'failed', 'cancelled']);
 export type RunStatus = z.infer<typeof RunStatus>;
 
+/** What the night planned to judge by, before any training. */
+export const RunPlan = z.looseObject({
+  plannedN: z.int(),
+  freshCases: z.int(),
+  missingCases: z.int(),
+  smallestGain: z.number(),
+  /** To see the smallest gain worth having, at this one-sided level of the test. */
+  power: z.number(),
+  level: z.number(),
+  /** Cases with which a harmless candidate would pass each guard; null: more than can be planned for. */
+  guards: z.array(z.looseObject({ id: z.string(), critical: z.boolean(), wanted: z.int().nullable() })),
+  warnings: z.array(z.string()),
+});
+export type RunPlan = z.infer<typeof RunPlan>;
+
 export const RunRecord = z.looseObject({
   schemaVersion: SchemaVersion,
   /** The Temporal workflow id; `firstExecutionRunId` tells executions of it apart. */
@@ -42,6 +59,7 @@ export const RunRecord = z.looseObject({
   verdictDigest: Digest.nullable(),
   decision: Decision.nullable(),
   reportDigest: Digest.nullable(),
+  plan: RunPlan.optional(),
   startedAt: Instant,
   endedAt: Instant.nullable(),
 });

@@ -4,6 +4,9 @@ import { Digest, FailureClass, Instant, SchemaVersion } from './common.ts';
 import { FinishReason } from './interaction.ts';
 import { GatePolicy } from './workload.ts';
 
+/** A policy as it was: one without `eProcess` had none, whatever the default became since. */
+const PolicyAsItWas = GatePolicy.extend({ eProcess: GatePolicy.shape.eProcess.unwrap().optional() });
+
 export const Arm = z.enum(['current', 'candidate']);
 export type Arm = z.infer<typeof Arm>;
 
@@ -54,7 +57,7 @@ export const Verdict = z.looseObject({
   datasetDigest: Digest,
   evaluationDigest: Digest,
   policyDigest: Digest,
-  policy: GatePolicy,
+  policy: PolicyAsItWas,
   decision: Decision,
   /** One sentence for a person. */
   reason: z.string(),
@@ -67,7 +70,8 @@ export const Verdict = z.looseObject({
   bothFail: z.int(),
   /** Clusters that the cases come from, and the test that gave the p-value; verdicts before this field are McNemar's. */
   clusters: z.int().min(0).optional(),
-  test: z.enum(['mcnemar_exact', 'cluster_sign_flip_exact', 'cluster_sign_flip_monte_carlo']).optional(),
+  test: z.enum(['mcnemar_exact', 'cluster_sign_flip_exact', 'cluster_sign_flip_monte_carlo', 'e_process']).optional(),
+  /** For an e-process 1 / e, which holds whenever one looks. */
   pOneSided: z.number(),
   level: z.number(),
   decisionNumber: z.int().min(1),
@@ -78,6 +82,8 @@ export const Verdict = z.looseObject({
   guards: z.array(GuardResult),
   /** Share of a repeated sample on which the current adapter disagreed with itself; null when not measured. */
   selfDisagreement: z.number().nullable(),
+  /** A look at a held candidate on fresh cases: which verdict held it, and how far its e-process is. Counts are of all looks so far. */
+  eProcess: z.looseObject({ heldVerdictDigest: Digest, looks: z.int().min(0), logE: z.number(), maxCases: z.int().min(1) }).optional(),
   decidedAt: Instant,
 });
 export type Verdict = z.infer<typeof Verdict>;

@@ -95,8 +95,8 @@ export const GatePolicy = z.strictObject({
   minCases: z.int().min(1).default(60),
   maxCases: z.int().min(1).default(2000),
   guards: z.array(Guard).default([]),
-  /** Goes on after `hold` with fresh cases of the same candidate: the part of each decision's share that it gets, and its cases. */
-  eProcess: z.strictObject({ share: z.number().positive().lt(1).default(0.5), maxCases: z.int().min(1).default(2000) }).optional(),
+  /** Goes on after `hold` with fresh cases of the same candidate: the part of each decision's share that it gets, and its cases. null: `hold` ends the candidate, and the test has the whole share. */
+  eProcess: z.strictObject({ share: z.number().positive().lt(1).default(0.5), maxCases: z.int().min(1).default(2000) }).nullable().prefault({}),
 });
 export type GatePolicy = z.infer<typeof GatePolicy>;
 

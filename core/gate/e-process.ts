@@ -78,6 +78,9 @@ function settle(process: EProcess, guards: readonly GuardResult[]): EProcess {
 export const closeEProcess = (process: EProcess, why: string): EProcess =>
   process.status === 'open' ? { ...process, status: 'reject', reason: `Reject: ${why}; ${inWords(process)}.` } : process;
 
+/** Where the process stands, as one sentence for a person. */
+export const reasonOfProcess = (process: EProcess): string => process.reason ?? `Hold: ${inWords(process)}, and ${process.maxCases - process.n} more may be asked.`;
+
 function inWords({ n, b, c, logE, level }: EProcess): string {
   const e = logE < Math.log(1e6) ? Math.exp(logE).toPrecision(3) : `10^${(logE / Math.LN10).toFixed(1)}`;
   return `${b} gained and ${c} lost on ${n} fresh cases give e = ${e}, where ${(1 / level).toPrecision(4)} is wanted`;

@@ -21,6 +21,9 @@ export function levelsOfDecision(policy: GatePolicy): DecisionLevels {
 
 const DAY_MS = 86_400_000;
 
+/** When the period ends in which a decision was taken. */
+export const endOfPeriod = (periodStart: string, { periodDays }: Pick<GatePolicy, 'periodDays'>): string => new Date(Date.parse(periodStart) + periodDays * DAY_MS).toISOString();
+
 /** The gate's account of one channel, as of `at`. */
 export interface GateLedger {
   periodStart: string | null;
@@ -48,7 +51,7 @@ export function gateLedger(
   at: string,
 ): GateLedger {
   const last = decisions.reduce<(typeof decisions)[number] | null>((newest, each) => (newest === null || each.periodStart > newest.periodStart ? each : newest), null);
-  const endMs = last === null ? -Infinity : Date.parse(last.periodStart) + policy.periodDays * DAY_MS;
+  const endMs = last === null ? -Infinity : Date.parse(endOfPeriod(last.periodStart, policy));
   const running = Date.parse(at) < endMs ? last : null;
   const planned = running?.decisionsPerPeriod ?? policy.decisionsPerPeriod;
   const made = running === null ? 0 : decisions.filter(({ periodStart }) => periodStart === running.periodStart).length;

@@ -63,3 +63,25 @@ export function planCases(policy: GatePolicy, level: number, discordance = polic
   }
   return { n: last, power: unconditional(last, share, powerAt) };
 }
+
+/**
+ * Cases for the policy's power at a gain, by halving: within a few of the smallest, since the power of an exact test rises
+ * in small steps back and forth. For tables; a night plans with `planCases`.
+ * @returns null where more than `most` would be needed
+ */
+export function casesForGain(gain: number, power: number, level: number, discordance: number, most: number): number | null {
+  const share = Math.min(1, Math.max(gain, discordance));
+  const powerAt = conditionalPower((share + gain) / 2 / share, level);
+  const enough = (n: number): boolean => unconditional(n, share, powerAt) >= power;
+  let [low, high] = [0, 16];
+  while (!enough(high)) {
+    if (high >= most) return null;
+    [low, high] = [high, Math.min(most, high * 2)];
+  }
+  while (high - low > 1) {
+    const n = Math.floor((low + high) / 2);
+    if (enough(n)) high = n;
+    else low = n;
+  }
+  return high;
+}

@@ -1,7 +1,9 @@
 // What every metadata store must do, whatever it is built on.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../core/errors.ts';
-import type { ChannelSwap, MetadataStore } from '../../stores/ports.ts';
+import { openEProcess } from '../../core/gate/e-process.ts';
+import type { HeldCandidate } from '../../core/gate/held.ts';
+import type { ChannelSwap, MetadataStore, NewInteraction } from '../../stores/ports.ts';
 import { SOURCE, TIME, digestNo, drawnInteraction, newCorrection, newInteraction, outcomeNo, runNo, schemaViolation, someVerdict, undetermined } from './records.ts';
 
 /** A place for one store; opened twice, it gives two connections to the same data. */
@@ -325,6 +327,64 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect((await store.decisions(CHANNEL))[0]?.verdictDigest).toBe(digestNo('v'));
         await expect(store.closeDecision('run-1', digestNo('other'))).rejects.toThrow(coded('REQUEST_INVALID'));
         await expect(store.closeDecision('nobody', digestNo('v'))).rejects.toThrow(coded('NOT_FOUND'));
+      });
+
+      const [first, second, third] = [1, 2, 3].map((n) => drawnInteraction(n, n, `0${n}`)) as [NewInteraction, NewInteraction, NewInteraction];
+      const caseOf = ({ drawn }: NewInteraction): string => drawn?.caseDigest ?? '';
+      const retiredBy = async () => Object.fromEntries((await store.cases('tickets')).map((row) => [row.caseDigest, row.retiredBy]));
+      const heldBy = (verdict: string): HeldCandidate => ({
+        heldVerdictDigest: digestNo(verdict),
+        currentGeneration: 0,
+        periodEnd: '2026-02-01T00:00:00.000Z',
+        process: openEProcess({ candidateDigest: digestNo('candidate'), currentDigest: null, level: 0.01, maxCases: 100 }),
+        looks: [],
+        openedAt: TIME,
+        endedAt: null,
+      });
+      const lookOf = (held: HeldCandidate, runId: string, verdict: string, status: 'open' | 'promote' = 'open'): HeldCandidate => ({
+        ...held,
+        process: { ...held.process, n: held.process.n + 1, looks: held.process.looks + 1, status },
+        looks: [...held.looks, { runId, evaluationId: `e ${runId}`, verdictDigest: digestNo(verdict), at: TIME }],
+      });
+
+      it('takes a verdict with its cases, and no case twice: all of it or nothing', async () => {
+        await store.storeBatch({ ...nothing, interactions: [first, second, third] });
+        await ask('run-1', TIME);
+        await ask('run-2', TIME);
+        await store.closeDecision('run-1', digestNo('v1'), { cases: [caseOf(first), caseOf(second)], held: null });
+        await store.closeDecision('run-1', digestNo('v1'), { cases: [caseOf(first), caseOf(second)], held: null });
+        await expect(store.closeDecision('run-2', digestNo('v2'), { cases: [caseOf(third), caseOf(second)], held: heldBy('v2') })).rejects.toThrow(coded('REQUEST_INVALID'));
+        expect(await retiredBy()).toEqual({ [caseOf(first)]: digestNo('v1'), [caseOf(second)]: digestNo('v1'), [caseOf(third)]: null });
+        expect((await store.decisions(CHANNEL)).map(({ verdictDigest }) => verdictDigest)).toEqual([digestNo('v1'), null]);
+        expect(await store.heldCandidates(CHANNEL)).toEqual([]);
+      });
+
+      it('carries a held candidate from look to look, one open per channel, ended once', async () => {
+        await store.storeBatch({ ...nothing, interactions: [first, second, third] });
+        await ask('run-1', TIME);
+        await ask('run-2', TIME);
+        const held = heldBy('v1');
+        await store.closeDecision('run-1', digestNo('v1'), { cases: [caseOf(first)], held });
+        expect(await store.heldCandidates(CHANNEL)).toEqual([held]);
+        await expect(store.closeDecision('run-2', digestNo('v2'), { cases: [], held: heldBy('v2') })).rejects.toThrow(coded('REQUEST_INVALID'));
+
+        const looked = lookOf(held, 'night-2', 'look 1');
+        await store.keepLook(looked, [caseOf(second)]);
+        // Tried again, and a look that was made beside it.
+        await store.keepLook(lookOf(held, 'night-2', 'look 1 again'), [caseOf(third)]);
+        await expect(store.keepLook(lookOf(held, 'night-3', 'beside'), [caseOf(third)])).rejects.toThrow(coded('REQUEST_INVALID'));
+        await expect(store.keepLook(lookOf(looked, 'night-3', 'look 2'), [caseOf(second)])).rejects.toThrow(coded('REQUEST_INVALID'));
+        expect(await store.heldCandidates(CHANNEL)).toEqual([looked]);
+        expect(await retiredBy()).toEqual({ [caseOf(first)]: digestNo('v1'), [caseOf(second)]: digestNo('look 1'), [caseOf(third)]: null });
+
+        const promoted = lookOf(looked, 'night-3', 'look 2', 'promote');
+        await store.keepLook(promoted, [caseOf(third)]);
+        await store.endHeld(digestNo('v1'), { ...promoted.process, status: 'reject' }, TIME);
+        await expect(store.keepLook(lookOf(promoted, 'night-4', 'look 3'), [])).rejects.toThrow(coded('REQUEST_INVALID'));
+        await store.closeDecision('run-2', digestNo('v2'), { cases: [], held: heldBy('v2') });
+        await store.endHeld(digestNo('v2'), { ...held.process, status: 'reject', reason: 'Reject: a person ends it.' }, '2026-01-20T00:00:00.000Z');
+        expect((await store.heldCandidates(CHANNEL)).map(({ process, endedAt }) => [process.status, endedAt])).toEqual([['promote', null], ['reject', '2026-01-20T00:00:00.000Z']]);
+        await expect(store.endHeld(digestNo('nobody'), held.process, TIME)).rejects.toThrow(coded('NOT_FOUND'));
       });
     });
 

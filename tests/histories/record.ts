@@ -1,14 +1,18 @@
-// Records the histories that tests/replay replays: `node tests/histories/record.ts`. Run it when a workflow gets a new shape on purpose.
+// Records the histories that tests/replay replays: `node tests/histories/record.ts`. Run it when a workflow
+// gets a new shape on purpose; names after it record those alone, and histories of former shapes stay as they are.
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { approve } from '../../workflows/promotion.ts';
 import { startWorld } from '../support/pipeline.ts';
+import { seed } from '../support/pipeline-world.ts';
 
+const wanted = process.argv.slice(2);
 const world = await startWorld();
 
 /** Without what names the machine that recorded it. */
 async function keep(name: string, workflowId: string): Promise<void> {
+  if (wanted.length > 0 && !wanted.includes(name)) return;
   const history = JSON.parse(await world.historyJson(workflowId), (_key, value: unknown) => (typeof value === 'string' ? value.replaceAll(`${process.pid}@${hostname()}`, 'recorder') : value)) as unknown;
   writeFileSync(join(import.meta.dirname, `${name}.json`), `${JSON.stringify(history, null, 1)}\n`);
   console.log(`${name}.json: ${workflowId}`);
@@ -26,6 +30,19 @@ try {
   await world.addWorkload('rejected');
   world.targetOf('rejected').behave({ right: { base: 1, adapter: 0 } });
   await keep('night-rejected', (await world.night('rejected')).handle.workflowId);
+
+  const goesOn = await world.addWorkload('goes-on', { smallestGain: 0.6, eProcess: { share: 0.5, maxCases: 24 } });
+  world.targetOf('goes-on').behave({ right: { base: 0, adapter: 0.2 } });
+  await world.night('goes-on');
+  await keep('night-held-waits', (await world.night('goes-on')).handle.workflowId);
+  await seed(world.store, goesOn, { corrected: 8, cases: 14, from: 100 });
+  world.targetOf('goes-on').behave({ right: { base: 0, adapter: 1 } });
+  await keep('night-held-promoted', (await world.night('goes-on')).handle.workflowId);
+
+  const again = await world.addWorkload('again');
+  await world.night('again');
+  await seed(world.store, again, { corrected: 8, cases: 14, from: 100 });
+  await keep('night-reestimated', (await world.night('again')).handle.workflowId);
 
   await world.addWorkload('approved', { approval: 'one_approver' });
   const waiting = await world.night('approved');

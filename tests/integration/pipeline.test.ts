@@ -167,6 +167,85 @@ describe('a night', () => {
   });
 });
 
+describe('a held candidate', () => {
+  const GOES_ON = { smallestGain: 0.6, eProcess: { share: 0.5, maxCases: 24 } };
+  const openOf = async (workload: string) => (await world.store.heldCandidates(`${workload}/production`)).filter(({ process }) => process.status === 'open');
+
+  test('waits for fresh cases, then goes on with them before any training, and is promoted by its e-process', async () => {
+    const loaded = await world.addWorkload('goes-on', GOES_ON);
+    const engine = world.targetOf('goes-on');
+    engine.behave({ right: { base: 0, adapter: 0.2 } });
+    const first = await world.night('goes-on');
+    expect(first.run).toMatchObject({ status: 'held', decision: 'hold', plan: { plannedN: CASES, level: 0.0125, freshCases: 14, missingCases: 0 } });
+    expect(await openOf('goes-on')).toMatchObject([{ heldVerdictDigest: first.run.verdictDigest, process: { n: 0, level: 0.0125, maxCases: 24 } }]);
+
+    const waiting = await world.night('goes-on');
+    expect(waiting.run).toMatchObject({ status: 'held', reason: expect.stringMatching(/^Hold: 2 fresh cases for the next look at the held candidate sha256:\w+: 1 missing$/) as string });
+    expect(scheduledSteps(await world.historyJson(waiting.handle.workflowId))).toEqual({ claimRun: 1, planLook: 1, finishRun: 1 });
+
+    await seed(world.store, loaded, { corrected: 8, cases: 14, from: 100 });
+    engine.behave({ right: { base: 0, adapter: 1 } });
+    const { handle, run } = await world.night('goes-on');
+    expect(run).toMatchObject({ status: 'promoted', decision: 'promote', adapterDigest: first.run.adapterDigest });
+    expect(scheduledSteps(await world.historyJson(handle.workflowId))).toEqual({ claimRun: 1, planLook: 1, evaluate: 1, judgeLook: 1, finishRun: 1 });
+    expect(await liveOf('goes-on')).toMatchObject({ generation: 1, live: first.run.adapterDigest, verdictDigest: run.verdictDigest });
+    const verdict = run.verdictDigest ? await world.store.verdict(run.verdictDigest) : null;
+    expect(verdict).toMatchObject({ test: 'e_process', decision: 'promote', n: CASES, b: CASES, c: 0, plannedN: 24, level: 0.0125, eProcess: { heldVerdictDigest: first.run.verdictDigest, looks: 1, maxCases: 24 } });
+    expect(verdict?.reason).toMatch(/^Promote: 12 gained and 0 lost on 12 fresh cases give e = 630, where 80\.00 is wanted\.$/);
+    // One decision of the period paid for both.
+    expect(await world.store.decisions('goes-on/production')).toHaveLength(1);
+    expect(await openOf('goes-on')).toEqual([]);
+    const retired = (await world.store.cases('goes-on')).filter(({ retiredBy }) => retiredBy === run.verdictDigest);
+    expect(retired).toHaveLength(CASES);
+    const report = readFileSync(join(world.home, 'reports', `${run.runId.replaceAll(/[^\w.-]+/g, '_')}.md`), 'utf8');
+    expect(report).toContain('## Verdict: promote');
+  });
+
+  test('that is rejected makes room for a new one in the same night', async () => {
+    const loaded = await world.addWorkload('makes-room', { ...GOES_ON, eProcess: { share: 0.5, maxCases: 3 } });
+    const engine = world.targetOf('makes-room');
+    engine.behave({ right: { base: 0, adapter: 0.4 } });
+    const held = await world.night('makes-room');
+    await seed(world.store, loaded, { corrected: 8, cases: 28, from: 100 });
+    engine.behave({ right: { base: 0.5, adapter: 0 } });
+    const nights = world.night('makes-room');
+    await expect.poll(async () => (await world.store.heldCandidates('makes-room/production'))[0]?.process.status, { timeout: 20_000, interval: 20 }).toBe('reject');
+    engine.behave({ right: { base: 0, adapter: 1 } });
+    const { run } = await nights;
+    expect(run).toMatchObject({ status: 'promoted' });
+    expect(run.adapterDigest).not.toBe(held.run.adapterDigest);
+    expect(await world.store.decisions('makes-room/production')).toHaveLength(2);
+  });
+
+  test('ends when another adapter goes live', async () => {
+    const loaded = await world.addWorkload('overtaken', GOES_ON);
+    world.targetOf('overtaken').behave({ right: { base: 0, adapter: 0.4 } });
+    await world.night('overtaken');
+    await seed(world.store, loaded, { corrected: 8, cases: 14, from: 100 });
+    world.targetOf('overtaken').behave({ right: { base: 0, adapter: 1 } });
+    // A newer candidate takes the cases, on a person's word.
+    const { run } = await world.night('overtaken', { newCandidate: true });
+    expect(run).toMatchObject({ status: 'promoted' });
+    expect(await world.store.heldCandidates('overtaken/production')).toMatchObject([{ process: { status: 'reject', reason: expect.stringMatching(/^Reject: a newer candidate takes the cases; 0 gained/) as string } }]);
+  });
+});
+
+describe('the gain of a promoted adapter', () => {
+  test('is estimated again on the cases of the next evaluation, linked to the verdict that promoted it', async () => {
+    const loaded = await world.addWorkload('again');
+    world.targetOf('again').behave({ right: { base: 0.2, adapter: 1 } });
+    const first = await world.night('again');
+    expect(first.run).toMatchObject({ status: 'promoted' });
+    await seed(world.store, loaded, { corrected: 8, cases: 14, from: 100 });
+    const { handle, run } = await world.night('again');
+    expect(run).toMatchObject({ status: 'rejected' });
+    expect(scheduledSteps(await world.historyJson(handle.workflowId))).toMatchObject({ reestimateGain: 1 });
+    const [link] = (await world.store.linksFrom(first.run.verdictDigest ?? '')).filter(({ relation }) => relation === 're_estimated_in');
+    const document = (await world.store.document(link?.to ?? ''))?.document;
+    expect(document).toMatchObject({ verdictDigest: first.run.verdictDigest, adapterDigest: first.run.adapterDigest, predecessorDigest: null, runId: run.runId, first: { n: CASES }, fresh: { n: CASES, c: 0 } });
+  });
+});
+
 describe('the real GPU worker', () => {
   test('hangs its spans under the night\'s, and its error codes end the night as its own', async () => {
     const env = { RATCHET_HOME: world.home, RATCHET_MODELS: join(world.dir, 'no-models'), TEMPORAL_ADDRESS: world.temporal.address, TEMPORAL_GPU_TASK_QUEUE: 'python-gpu' };

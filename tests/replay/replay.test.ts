@@ -43,8 +43,8 @@ describe('stored histories', () => {
     await replay(bundles.real, file);
   });
 
-  test('cover a promoted, a skipped and a rejected night, and an approved and an expired promotion', () => {
-    const wanted = ['night-promoted', 'night-skipped', 'night-rejected', 'night-awaiting-approval', 'promotion-automatic', 'promotion-approved', 'promotion-expired'];
+  test('cover every end of a night, a held candidate that goes on, and an approved and an expired promotion', () => {
+    const wanted = ['night-promoted', 'night-skipped', 'night-rejected', 'night-held-waits', 'night-held-promoted', 'night-reestimated', 'night-awaiting-approval', 'promotion-automatic', 'promotion-approved', 'promotion-expired'];
     expect(files.toSorted()).toEqual(wanted.map((name) => `${name}.json`).toSorted());
   });
 

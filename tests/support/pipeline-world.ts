@@ -22,6 +22,17 @@ export interface WorkloadOptions {
   concurrency?: number;
   smallestGain?: number;
   loraRank?: number;
+  /** A workload whose held candidates go on has it; the whole share goes to the test in the others. */
+  eProcess?: { share: number; maxCases: number };
+  /** Another gate altogether. */
+  gate?: { alpha: number; decisionsPerPeriod: number; smallestGain: number; power: number; cases: number; eProcess: { share: number; maxCases: number } };
+  minNewExamples?: number;
+}
+
+function gateOf({ gate, smallestGain = 0.9, eProcess }: WorkloadOptions): object {
+  if (gate === undefined) return { alpha: 0.05, decisionsPerPeriod: 2, smallestGain, power: 0.6, expectedDiscordance: 0.5, minCases: 12, maxCases: 12, eProcess: eProcess ?? null };
+  const { cases, ...given } = gate;
+  return { ...given, expectedDiscordance: 0.5, minCases: cases, maxCases: cases };
 }
 
 /** Writes a workload file with a small gate (12 cases) and reads it as any other. */
@@ -37,8 +48,8 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       `channel: ${name}/production`,
       'baseModel: stand-in',
       'outputSchema: ticket.schema.json',
-      'minNewExamples: 6',
-      `gate: { alpha: 0.05, decisionsPerPeriod: 2, smallestGain: ${options.smallestGain ?? 0.9}, power: 0.6, expectedDiscordance: 0.5, minCases: 12, maxCases: 12 }`,
+      `minNewExamples: ${options.minNewExamples ?? 6}`,
+      `gate: { ${JSON.stringify(gateOf(options)).slice(1, -1)} }`,
       `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72} }`,
       ...(options.loraRank === undefined ? [] : [`recipe: { loraRank: ${options.loraRank} }`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,

@@ -37,7 +37,7 @@ function arms(b: number, c: number, n: number, extra: (index: number) => object 
 }
 
 async function compare(old: string, candidate: string, options: { cluster?: string; policy?: Partial<GatePolicy>; missing?: CompareOptions['missing'] } = {}): Promise<Comparison> {
-  return compareOutcomes(await readOutcomes(old, options.cluster), await readOutcomes(candidate, options.cluster), { policy: GatePolicy.parse({ decisionsPerPeriod: 1, minCases: 1, ...options.policy }), missing: options.missing ?? 'refuse' });
+  return compareOutcomes(await readOutcomes(old, options.cluster), await readOutcomes(candidate, options.cluster), { policy: GatePolicy.parse({ decisionsPerPeriod: 1, minCases: 1, eProcess: null, ...options.policy }), missing: options.missing ?? 'refuse' });
 }
 
 async function messageOf(promise: Promise<unknown>): Promise<string> {

@@ -54,7 +54,7 @@ const outcomesOf = (pairs: Pair[], currentDigest: Digest | null = current): Outc
 
 function judge(pairs: Pair[], fields: { policy?: Partial<GatePolicy> } & Partial<Omit<DecideInput, 'policy'>> = {}): Verdict {
   const { policy, ...rest } = fields;
-  const parsed = GatePolicy.parse({ smallestGain: 0.2, decisionsPerPeriod: 2, ...policy });
+  const parsed = GatePolicy.parse({ smallestGain: 0.2, decisionsPerPeriod: 2, eProcess: null, ...policy });
   const verdict = decide({
     runId: 'nightly-tickets-1',
     workload: 'tickets',
@@ -117,7 +117,7 @@ describe('the primary test', () => {
   });
 
   test('the level is the share of the period’s alpha', () => {
-    expect(levelOfDecision(GatePolicy.parse({ alpha: 0.05, decisionsPerPeriod: 4 }))).toBe(0.0125);
+    expect(levelOfDecision(GatePolicy.parse({ alpha: 0.05, decisionsPerPeriod: 4, eProcess: null }))).toBe(0.0125);
     const pairs = table(16, 5, 20, 19);
     expect(judge(pairs, { policy: { decisionsPerPeriod: 2 } }).decision).toBe('promote');
     expect(judge(pairs, { policy: { decisionsPerPeriod: 4 } }).decision).toBe('hold');
@@ -179,8 +179,11 @@ describe('the ledger of a channel', () => {
     expect(gateLedger([], policy, [], '2026-03-07T00:00:00.000Z')).toMatchObject({ periodStart: null, decisionsPlanned: 4, alphaSpent: 0 });
   });
   test('a share is split beforehand where the policy has an e-process', () => {
-    expect(levelsOfDecision(policy)).toEqual({ test: 0.0125, eProcess: 0 });
-    expect(levelsOfDecision(GatePolicy.parse({ decisionsPerPeriod: 4, eProcess: {} }))).toEqual({ test: 0.00625, eProcess: 0.00625 });
+    expect(levelsOfDecision({ ...policy, eProcess: null })).toEqual({ test: 0.0125, eProcess: 0 });
+    expect(levelsOfDecision(policy)).toEqual({ test: 0.00625, eProcess: 0.00625 });
+    // A stored policy from before the field's default had none.
+    const { eProcess: _none, ...old } = policy;
+    expect(levelsOfDecision(old as GatePolicy)).toEqual({ test: 0.0125, eProcess: 0 });
     fc.assert(fc.property(fc.integer({ min: 1, max: 100 }), fc.double({ min: 0.01, max: 0.99, noNaN: true }), (decisionsPerPeriod, share) => {
       const { test: ofTest, eProcess } = levelsOfDecision(GatePolicy.parse({ decisionsPerPeriod, eProcess: { share } }));
       return (ofTest + eProcess) * decisionsPerPeriod <= 0.05 * (1 + 1e-12) && ofTest > 0 && eProcess > 0;

@@ -236,7 +236,7 @@ describe('bounds of a median', () => {
 });
 
 describe('planning', () => {
-  const policy = (fields: Partial<GatePolicy>) => GatePolicy.parse(fields);
+  const policy = (fields: Partial<GatePolicy>) => GatePolicy.parse({ eProcess: null, ...fields });
 
   test('twenty points at 30 % discordance and level 0.025', () => {
     const plan = planCases(policy({ smallestGain: 0.2, expectedDiscordance: 0.3, minCases: 1 }), 0.025);

@@ -4,6 +4,7 @@ import { digestOfBytes } from '../../digest.ts';
 import { clusteredDifferenceBounds, signFlipOneSided } from '../clusters.ts';
 import { addCases, openEProcess } from '../e-process.ts';
 import { judgeClassGuard } from '../guards.ts';
+import { nextLook } from '../held.ts';
 import { levelsOfDecision } from '../levels.ts';
 import { alphaSpending, evenSplit, lordPlusPlus, saffron, unspent, type OnlineRule } from '../online.ts';
 import { applyRule, measurePairs, type Measured, type RuleInput } from '../rule.ts';
@@ -112,8 +113,8 @@ export function signFlipGate(name: string, policy: GatePolicy): SimulatedGate {
 
 const CANDIDATE: Digest = digestOfBytes('simulated candidate');
 
-/** The test on the planned cases with its part of the share; after `hold` the e-process with the other part, in batches. */
-export function eProcessGate(name: string, policy: GatePolicy, batch: number): SimulatedGate {
+/** The test on the planned cases with its part of the share; after `hold` the e-process with the other part, a look a night as nights plan them. */
+export function eProcessGate(name: string, policy: GatePolicy): SimulatedGate {
   const measure = measuring();
   const { test: level, eProcess: eLevel } = levelsOfDecision(policy);
   const maxCases = policy.eProcess?.maxCases ?? 0;
@@ -125,7 +126,7 @@ export function eProcessGate(name: string, policy: GatePolicy, batch: number): S
       const { decision } = applyRule({ measured, plannedN: sample.n, level, smallestGain: policy.smallestGain, guards: [] });
       if (decision !== 'hold') return { decision, p: measured.p, level, cases: sample.n };
       let process = openEProcess({ candidateDigest: CANDIDATE, currentDigest: null, level: eLevel, maxCases });
-      while (process.status === 'open') process = addCases(process, sample.more(Math.min(batch, maxCases - process.n)), []);
+      while (process.status === 'open') process = addCases(process, sample.more(nextLook({ process }, sample.n, maxCases).cases), []);
       return { decision: process.status, p: measured.p, level, cases: sample.n + process.n };
     },
   };

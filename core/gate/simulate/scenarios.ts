@@ -53,7 +53,6 @@ export const DEFAULTS: Settings = { n: 500, decisions: 60, alpha: 0.05, passRate
 const [FEW, MANY] = [1.5, 4];
 const WORSE = -0.01;
 const REGRESSION = { gain: 0.1, malformed: { current: 0.01, candidate: 0.06 }, margin: 0.02 };
-const E_BATCHES = 4;
 const TENTH = 0.1;
 /** Chance that the detectors find nothing in an answer, in scenario f's second gate. */
 const FORMAT_PASSES = 0.98 * 2 ** 32;
@@ -114,7 +113,7 @@ const points = (share: number): string => `${Number((Math.abs(share) * 100).toFi
 /** The experiments of a scenario, with generated answers. */
 export function experimentsOf(scenario: ScenarioId, settings: Settings): Experiment[] {
   const { n, alpha, decisions, smallestGain, gains, sizes } = settings;
-  const policy = GatePolicy.parse({ alpha, decisionsPerPeriod: decisions, smallestGain, minCases: 1 });
+  const policy = GatePolicy.parse({ alpha, decisionsPerPeriod: decisions, smallestGain, minCases: 1, eProcess: null });
   const model = (quality: Partial<Quality> = {}): AnswerModel => generatedModel({ ...settings, gain: 0, ...quality });
   const base = { scenario, n, gain: 0, betterShare: 0, expects: 'alpha', selected: n, clusterMean: FEW, policy, audited: true } as const;
   const ours = (name: string, kind: SimulatedGate['kind'], guard?: Guard): SimulatedGate => fixedTest(name, kind, policy, () => evenSplit(alpha, decisions), guard);
@@ -166,7 +165,7 @@ const brokenSelection = ({ n }: Settings, model: AnswerModel, base: Base, ours: 
 /** `hold`, then the e-process on up to twice n fresh cases, beside the same share spent on the test alone. */
 function continued({ n }: Settings, base: Base, equal: AnswerModel, betters: readonly { gain: number; model: AnswerModel }[], ours: (name: string, kind: SimulatedGate['kind']) => SimulatedGate): Experiment[] {
   const policy: GatePolicy = { ...base.policy, eProcess: { share: 0.5, maxCases: 2 * n } };
-  const gates = [eProcessGate('half test, half e-process (ours)', policy, Math.ceil((2 * n) / E_BATCHES)), ours('whole share on the test', 'compared')];
+  const gates = [eProcessGate('half test, half e-process (ours)', policy), ours('whole share on the test', 'compared')];
   return [
     { ...base, title: 'equal candidates, hold goes on as an e-process', policy, audited: false, draw: one(equal), gates },
     ...betters.map(({ gain, model }): Experiment => ({ ...base, title: `a tenth better by ${points(gain)}, hold goes on as an e-process`, gain, betterShare: TENTH, policy, audited: false, draw: one(equal, model), gates })),
@@ -176,7 +175,7 @@ function continued({ n }: Settings, base: Base, equal: AnswerModel, betters: rea
 /** The scenarios that recorded outcomes can show. Equal candidates are made by exchanging the files case by case; better ones are the new file's as it is. */
 export function recordedExperiments(scenario: ScenarioId, settings: Settings, pairs: readonly RecordedPair[]): Experiment[] {
   const { n, alpha, decisions, smallestGain, sizes } = settings;
-  const policy = GatePolicy.parse({ alpha, decisionsPerPeriod: decisions, smallestGain, minCases: 1 });
+  const policy = GatePolicy.parse({ alpha, decisionsPerPeriod: decisions, smallestGain, minCases: 1, eProcess: null });
   const base = { scenario, n, gain: 0, betterShare: 0, expects: 'alpha', selected: n, clusterMean: FEW, policy, audited: true } as const;
   const [equal, recorded] = [recordedModel(pairs, true), recordedModel(pairs, false)];
   const gain = pairs.reduce((sum, { current, candidate }) => sum + Number(candidate) - Number(current), 0) / pairs.length;
