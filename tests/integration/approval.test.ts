@@ -1,5 +1,8 @@
 // Promotions that wait for people, on the real Temporal server: whose signature counts, and what a raw update, a flood or a cancel does.
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { approvalSummary } from '../../activities/approval-summary.ts';
@@ -241,6 +244,51 @@ describe('an approved promotion', () => {
     expect(world.targetOf(name).loaded()).toEqual([]);
     expect(await world.store.openIntents()).toEqual([]);
     expect(await world.store.waitingPromotion(waits.promotionId)).toMatchObject({ ended: { as: 'failed' } });
+  });
+});
+
+describe('from the terminal', () => {
+  /** The `ratchet` command as another terminal runs it. */
+  async function ratchet(keyDir: string, ...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+    const env = { PATH: process.env['PATH'], HOME: world.dir, RATCHET_HOME: world.home, RATCHET_KEY_DIR: join(world.dir, keyDir), RATCHET_WORKLOADS: join(world.dir, 'workloads', 'terminal.yaml'), TEMPORAL_ADDRESS: world.temporal.address, RATCHET_ACTOR: 'heidi' };
+    // Asynchronously: the worker of the test runs in this process.
+    return promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../cli/main.ts'), ...args], { env }).then(
+      (done) => ({ status: 0, ...done }),
+      (error: { code: number; stdout: string; stderr: string }) => ({ status: error.code, stdout: error.stdout, stderr: error.stderr }),
+    );
+  }
+
+  test('a person makes a key, has it enrolled, reads what would change, signs, and an auditor checks it with openssl', async () => {
+    await world.addWorkload('terminal', { approval: 'two_approvers' });
+    const { runId, waits, send, result } = await waitingNight('terminal');
+    expect(await ratchet('keys', 'approve', runId)).toMatchObject({ status: 3, stderr: expect.stringMatching(/^ratchet: APPROVER_KEY_MISSING[\s\S]*ratchet key new/) as string });
+    expect(await ratchet('keys', 'key', 'new')).toMatchObject({ status: 0 });
+    expect(statSync(join(world.dir, 'keys', 'heidi.key')).mode & 0o777).toBe(0o600);
+    expect(await ratchet('keys', 'approve', runId)).toMatchObject({ status: 1, stderr: expect.stringMatching(/^ratchet: APPROVER_UNKNOWN[\s\S]*ratchet key enrol/) as string });
+    expect(await ratchet('keys', 'key', 'enrol', join(world.dir, 'keys', 'heidi.pub'), '--as', 'heidi', '--channel', 'terminal/production')).toMatchObject({ status: 0 });
+
+    const listed = await ratchet('keys', '--json', 'approvals', 'ls', '--channel', 'terminal/production');
+    expect(JSON.parse(listed.stdout)).toMatchObject([{ runId, state: 'waits', approvers: [], needed: 2, requestedBy: 'dana' }]);
+    const shown = (await ratchet('keys', 'approvals', 'show', runId, '--limit', '1')).stdout;
+    for (const text of ['What it fixes: 12 case(s), 1 shown', 'What it breaks: 0 case(s)', 'current (malformed_json)', 'I cannot say.', 'candidate (no failure found)', 'two different persons', 'may decide']) expect(shown).toContain(text);
+
+    expect((await ratchet('keys', 'approvals', 'approve', runId, '--comment', 'read all twelve')).stdout).toMatch(/approvals +1 of 2: another person is needed/);
+    expect(await ratchet('keys', 'approve', runId)).toMatchObject({ status: 5, stderr: expect.stringMatching(/APPROVER_BARRED/) as string });
+    await send(signedBy(people.erin, waits));
+    expect(await result()).toMatchObject({ status: 'promoted' });
+    expect(await world.store.channel('terminal/production')).toMatchObject({ by: 'heidi and erin' });
+    expect(await ratchet('keys', 'reject', runId)).toMatchObject({ status: 5, stderr: expect.stringMatching(/APPROVAL_VOID/) as string });
+
+    const approvals = (await world.store.linksFrom(waits.verdictDigest)).filter(({ relation }) => relation === 'decided_by').map(({ to }) => to);
+    const documents = await Promise.all(approvals.map(async (digest) => ({ digest, by: (await world.store.approval(digest))?.by })));
+    const audit = join(world.dir, 'audit');
+    const verified = await ratchet('keys', '--json', 'approvals', 'verify', documents.find(({ by }) => by === 'heidi')?.digest ?? '', '--write', audit);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ valid: true, faults: [], approval: { by: 'heidi', comment: 'read all twelve' }, key: { name: 'heidi', enrolledBy: 'heidi' } });
+    const openssl = await promisify(execFile)('openssl', ['pkeyutl', '-verify', '-pubin', '-inkey', join(audit, 'key.pem'), '-rawin', '-in', join(audit, 'statement.json'), '-sigfile', join(audit, 'signature.bin')]);
+    expect(openssl.stdout).toContain('Signature Verified Successfully');
+    const tampered = readFileSync(join(audit, 'approval.json'), 'utf8').replace('read all twelve', 'read them all');
+    writeFileSync(join(audit, 'tampered.json'), tampered);
+    expect(await ratchet('keys', 'approvals', 'verify', '--file', join(audit, 'tampered.json'))).toMatchObject({ status: 1, stdout: expect.stringContaining('NOT valid') as string });
   });
 });
 
