@@ -1,7 +1,7 @@
 // People's part in a promotion: opens it for decisions, checks each decision's signature, and says who has approved.
 import { approvalOf } from '../core/approval/statement.ts';
 import { approversNeeded, approversOf, judgeDecision, reminderTimes, stricterMode } from '../core/approval/rules.ts';
-import { SignedStatement, type Approval, type ApprovalPolicy, type Digest, type PromotionEnd, type RunRecord, type Verdict, type WaitingPromotion } from '../core/contracts/index.ts';
+import { SignedStatement, type Approval, type ApprovalPolicy, type ApproverKey, type Digest, type PromotionEnd, type RunRecord, type Verdict, type WaitingPromotion } from '../core/contracts/index.ts';
 import { digestOfJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
@@ -68,7 +68,7 @@ export interface SupersedeWaitingInput {
   channel: string;
 }
 
-/** After a promotion that nobody had to approve: what still waits was judged against an adapter that is live no longer. */
+/** After a promotion: what else still waits was judged against an adapter that is live no longer. */
 export async function supersedeWaiting(deps: Deps, { run, channel }: SupersedeWaitingInput): Promise<{ schemaVersion: 1; superseded: number }> {
   const own = promotionIntentId(run.runId);
   const others = (await deps.store.waitingPromotions({ channel, limit: 1000 })).filter(({ promotionId }) => promotionId !== own);
@@ -76,9 +76,10 @@ export async function supersedeWaiting(deps: Deps, { run, channel }: SupersedeWa
   return { schemaVersion: 1, superseded: others.length };
 }
 
-/** The store says first that it is over; then the workflow, which waits for nobody any more, is told to look. */
+/** The store says first that it is over; then the workflow, which waits for nobody any more, is told to look. One that is going live just now ends by itself. */
 async function supersede(deps: Deps, promotions: readonly WaitingPromotion[], by: string): Promise<void> {
-  for (const { promotionId } of promotions) {
+  const goingLive = new Set((await deps.store.openIntents()).map(({ id }) => id));
+  for (const { promotionId } of promotions.filter((promotion) => !goingLive.has(promotion.promotionId))) {
     await deps.store.endPromotion(promotionId, { as: 'superseded', reason: `APPROVAL_SUPERSEDED: a newer candidate took its place: ${by}`, at: now(deps) });
     await deps.cancelWorkflow(promotionId);
   }
@@ -220,7 +221,7 @@ export async function approvalsOf(deps: Pick<Deps, 'store'>, { verdictDigest, pr
   return approvals.filter((approval) => approval !== null && approval.statement?.promotionId === promotionId) as Approval[];
 }
 
-const keysById = async (deps: Pick<Deps, 'store'>): Promise<Map<string, Awaited<ReturnType<Deps['store']['approverKeys']>>[number]>> =>
+const keysById = async (deps: Pick<Deps, 'store'>): Promise<Map<Digest, ApproverKey>> =>
   new Map((await deps.store.approverKeys()).map((key) => [key.keyId, key]));
 
 /** Kept by the CLI as a blob: a person's words do not travel through workflow history. */

@@ -64,9 +64,11 @@ export async function promotion(input: PromotionInput): Promise<PromotionOutput>
   view.state = 'done';
   return CancellationScope.nonCancellable(async () => {
     await finishRun({ schemaVersion: 1, run, status: ended.output.status, reason: ended.output.reason, cost: null });
-    if (ended.output.status === 'promoted') await withdrawFormer(run);
-    if (desk === null) await supersedeWaiting({ schemaVersion: 1, run, channel });
-    else await desk.close(ended.as, ended.output.reason ?? '');
+    if (ended.output.status === 'promoted') {
+      await withdrawFormer(run);
+      await supersedeWaiting({ schemaVersion: 1, run, channel });
+    }
+    await desk?.close(ended.as, ended.output.reason ?? '');
     return ended.output;
   });
 }

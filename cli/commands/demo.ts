@@ -97,7 +97,7 @@ export function addDemo(program: Command): void {
   program
     .command('demo')
     .description('the whole loop on real parts: production, failures, training, gate, promotion, trace, rollback (about 20 minutes on 2 cores)')
-    .option('--approve', 'wait for `ratchet approve` in another terminal before promotion')
+    .option('--approve', 'wait for `ratchet approve` in another terminal before promotion, signed with a key that the demo makes')
     .option('--keep', 'leave everything running at the end and print the addresses')
     .option('--tickets <count>', 'tickets of the first day', positiveInt, 260)
     .option('--fresh <count>', 'fresh tickets for the before/after table', positiveInt, 60)
