@@ -5,7 +5,7 @@ import { SignedStatement, type Approval, type ApprovalPolicy, type ApproverKey, 
 import { digestOfJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
-import { promotionIntentId } from './intents.ts';
+import { channelEntryId, promotionIntentId } from './intents.ts';
 import type { PromoteInput } from './promote.ts';
 import { requestOf } from './runs.ts';
 
@@ -148,11 +148,21 @@ export interface EndPromotionOutput {
 
 export async function endPromotion(deps: Deps, { run, as, reason }: EndPromotionInput): Promise<EndPromotionOutput> {
   const promotionId = promotionIntentId(run.runId);
-  if ((await deps.store.waitingPromotion(promotionId)) === null) return { schemaVersion: 1, as, reason };
+  const waited = await deps.store.waitingPromotion(promotionId);
+  if (waited === null) return { schemaVersion: 1, as, reason };
+  if (as === 'promoted') await linkApprovals(deps, waited);
   const { ended } = await deps.store.endPromotion(promotionId, { as, reason, at: now(deps) });
   // A flood of forged decisions is an attack by someone who reaches Temporal: people have to hear of it.
   if (as === 'void') deps.logger.warn({ promotionId, reason }, 'ALARM: a promotion was made void');
   return { schemaVersion: 1, as: ended?.as ?? as, reason: ended?.reason ?? reason };
+}
+
+/** Each approval that counted leads to the generation that it allowed, not the last one alone. */
+async function linkApprovals(deps: Pick<Deps, 'store'>, promotion: WaitingPromotion): Promise<void> {
+  const entry = (await deps.store.channelHistory(promotion.channel)).find(({ verdictDigest, action }) => action === 'promoted' && verdictDigest === promotion.verdictDigest);
+  if (!entry) return;
+  const given = (await approvalsOf(deps, promotion)).filter(({ decision }) => decision === 'approve');
+  await deps.store.link(given.map((approval) => ({ fromKind: 'approval' as const, from: digestOfJson(approval), relation: 'allowed', toKind: 'channel_entry' as const, to: channelEntryId(entry) })));
 }
 
 /**

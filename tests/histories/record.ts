@@ -1,5 +1,5 @@
-// Records the histories that tests/replay replays: `node tests/histories/record.ts [START OF NAMES]`. Run it when a workflow gets a new
-// shape on purpose. Those named `unsigned-promotion-*` are of promotions before decisions were signed: they stay as they are.
+// Records the histories that tests/replay replays: `node tests/histories/record.ts [NAME …]`. Run it when a workflow gets a new
+// shape on purpose; with names it writes these alone. Those named `unsigned-promotion-*` are of promotions before decisions were signed: they stay as they are.
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -7,12 +7,12 @@ import { decide } from '../../workflows/decisions.ts';
 import { signedBy, startWorld } from '../support/pipeline.ts';
 import { seed } from '../support/pipeline-world.ts';
 
-const only = process.argv[2] ?? '';
+const wanted = process.argv.slice(2);
 const world = await startWorld();
 
 /** Without what names the machine that recorded it. */
 async function keep(name: string, workflowId: string): Promise<void> {
-  if (!name.startsWith(only)) return;
+  if (wanted.length > 0 && !wanted.includes(name)) return;
   const history = JSON.parse(await world.historyJson(workflowId), (_key, value: unknown) => (typeof value === 'string' ? value.replaceAll(`${process.pid}@${hostname()}`, 'recorder') : value)) as unknown;
   writeFileSync(join(import.meta.dirname, `${name}.json`), `${JSON.stringify(history, null, 1)}\n`);
   console.log(`${name}.json: ${workflowId}`);

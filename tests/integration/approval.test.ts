@@ -176,6 +176,8 @@ describe('two approvers', () => {
     await send(signedBy(people.dana, waits));
     expect(await result()).toMatchObject({ status: 'promoted' });
     expect(await world.store.channel('twice/production')).toMatchObject({ by: 'erin and dana' });
+    const allowed = (await world.store.linksTo('twice/production@1')).filter(({ relation }) => relation === 'allowed');
+    expect((await Promise.all(allowed.map(async ({ from }) => (await world.store.approval(from))?.by))).toSorted()).toEqual(['dana', 'erin']);
     expect(world.noticesOf('twice').map(({ type }) => type)).toEqual(['approval.waiting', 'approval.counted', 'approval.ended']);
   });
 
