@@ -1,7 +1,7 @@
 // What every step is given: the ports it works through, and the run it works for.
 import type { Logger } from 'pino';
 import type { Digest } from '../core/contracts/index.ts';
-import type { BlobStore, MetadataStore, ServingTarget } from '../stores/ports.ts';
+import type { BlobStore, MetadataStore, Notifier, ServingTarget } from '../stores/ports.ts';
 import type { Redactors } from '../stores/redactors.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
 
@@ -25,6 +25,10 @@ export interface Deps {
   replicaWaitMs: number;
   /** Where a test ends the process. */
   faultPoint: (name: string) => void;
+  /** Tells people's own tools; null: nobody is to be told. */
+  notifier: Notifier | null;
+  /** Asks a workflow to end; one that has ended already is left alone. */
+  cancelWorkflow: (workflowId: string) => Promise<void>;
   /** Hears of every step that ended: `result` is `ok`, `cancelled` or an error code. */
   observe: (step: string, seconds: number, result: string) => void;
 }

@@ -1,9 +1,13 @@
 // Every TypeScript step under the name that workflows call it by.
+import { Context } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { checkDecision, endPromotion, openPromotion, supersedeWaiting } from './approval.ts';
 import { curateDataset } from './curate.ts';
 import type { Deps } from './deps.ts';
 import { evaluate } from './evaluate.ts';
 import { judge, reserveDecision } from './judge.ts';
 import { judgeLook, planLook } from './look.ts';
+import { notify } from './notify.ts';
 import { planRun } from './plan.ts';
 import { promote, recordApproval } from './promote.ts';
 import { reestimateGain } from './reestimate.ts';
@@ -18,15 +22,25 @@ import { asActivity } from './step.ts';
 const GPU_SCHEDULE_TO_START_MS = 10 * 60_000;
 const REPLICA_WAIT_MS = 2 * 60_000;
 
-type Optional = 'busyOn' | 'replicaWaitMs' | 'faultPoint' | 'observe';
+type Optional = 'busyOn' | 'replicaWaitMs' | 'faultPoint' | 'observe' | 'notifier' | 'cancelWorkflow';
 
 export type ActivityDeps = Omit<Deps, 'gpu' | Optional> & Partial<Pick<Deps, Optional>> & {
   gpu: { taskQueue: string; scheduleToStartMs?: number };
 };
 
+/** By the client of the worker that the step runs in. */
+async function cancelWorkflow(workflowId: string): Promise<void> {
+  await Context.current()
+    .client.workflow.getHandle(workflowId)
+    .cancel()
+    .catch((error: unknown) => {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    });
+}
+
 /** Binds the steps to the ports they work through. */
 export function createActivities(given: ActivityDeps) {
-  const deps: Deps = { busyOn: async () => null, replicaWaitMs: REPLICA_WAIT_MS, faultPoint: () => undefined, observe: () => undefined, ...given, gpu: { scheduleToStartMs: GPU_SCHEDULE_TO_START_MS, ...given.gpu } };
+  const deps: Deps = { busyOn: async () => null, replicaWaitMs: REPLICA_WAIT_MS, faultPoint: () => undefined, observe: () => undefined, notifier: null, cancelWorkflow, ...given, gpu: { scheduleToStartMs: GPU_SCHEDULE_TO_START_MS, ...given.gpu } };
   return {
     claimRun: asActivity(deps, 'claimRun', claimRun),
     takeSnapshot: asActivity(deps, 'takeSnapshot', takeSnapshot),
@@ -39,6 +53,11 @@ export function createActivities(given: ActivityDeps) {
     planLook: asActivity(deps, 'planLook', planLook),
     judgeLook: asActivity(deps, 'judgeLook', judgeLook),
     reestimateGain: asActivity(deps, 'reestimateGain', reestimateGain),
+    openPromotion: asActivity(deps, 'openPromotion', openPromotion),
+    checkDecision: asActivity(deps, 'checkDecision', checkDecision),
+    endPromotion: asActivity(deps, 'endPromotion', endPromotion),
+    supersedeWaiting: asActivity(deps, 'supersedeWaiting', supersedeWaiting),
+    notify: asActivity(deps, 'notify', notify),
     recordApproval: asActivity(deps, 'recordApproval', recordApproval),
     promote: asActivity(deps, 'promote', promote),
     unloadAdapter: asActivity(deps, 'unloadAdapter', unloadAdapter),

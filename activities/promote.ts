@@ -1,7 +1,8 @@
 // Step 8: makes an adapter live. The compare-and-swap of the channel is the commit point; all before it can be repeated.
-import type { Approval, ChannelEntry, Digest, Verdict } from '../core/contracts/index.ts';
+import type { Approval, ChannelEntry, Digest } from '../core/contracts/index.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { PromotionIntent } from '../stores/ports.ts';
+import { assertAllowed } from './approval.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { linkEntry, promotionIntentId } from './intents.ts';
 import { readSettings, updateRun } from './runs.ts';
@@ -18,7 +19,7 @@ export interface RecordApprovalOutput {
   approvalDigest: Digest;
 }
 
-/** Keeps a person's decision, for or against. */
+/** Keeps a decision of a promotion that began before decisions were signed. It allows nothing: activities/approval.ts counts signed ones only. */
 export async function recordApproval(deps: Deps, { approval }: RecordApprovalInput): Promise<RecordApprovalOutput> {
   const approvalDigest = await deps.store.putDocument('approval', approval);
   await deps.store.link([{ fromKind: 'verdict', from: approval.verdictDigest, relation: 'decided_by', toKind: 'approval', to: approvalDigest }]);
@@ -77,22 +78,10 @@ async function prepareAndSwap(deps: Deps, input: PromoteInput, intent: Promotion
   const current = await deps.store.channel(channel);
   if (!current) throw new RatchetError('NOT_FOUND', `no channel ${channel}`);
   if (current.generation !== expectedGeneration) throw new RatchetError('CHANNEL_CONFLICT', `${channel} is at generation ${current.generation}, not ${expectedGeneration}`);
-  const { reason } = await provenBy(deps, input);
+  const { reason } = await assertAllowed(deps, input);
   await prepare(deps, input, { intent, live: current.live });
   deps.faultPoint('before_swap');
   return deps.store.swapChannel({ channel, expectedGeneration, intentId: intent.id, live, action: 'promoted', by, reason, verdictDigest, approvalDigest, time: now(deps) });
-}
-
-/** The verdict, when it is one for exactly this change. */
-async function provenBy(deps: Pick<Deps, 'store'>, { verdictDigest, channel, candidateDigest, expectedGeneration }: PromoteInput): Promise<Verdict> {
-  const verdict = await deps.store.verdict(verdictDigest);
-  if (!verdict) throw new RatchetError('NOT_FOUND', `no verdict ${verdictDigest}`);
-  const { decision } = verdict;
-  if (decision !== 'promote') throw new RatchetError('REQUEST_INVALID', `verdict ${verdictDigest} says ${decision}: nothing is promoted by it`);
-  if (verdict.candidateDigest !== candidateDigest || verdict.channel !== channel || verdict.currentGeneration !== expectedGeneration) {
-    throw new RatchetError('REQUEST_INVALID', `verdict ${verdictDigest} is about ${verdict.candidateDigest} in ${verdict.channel} after generation ${verdict.currentGeneration}: it proves nothing of ${candidateDigest} in ${channel} after ${expectedGeneration}`);
-  }
-  return verdict;
 }
 
 /**

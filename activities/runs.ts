@@ -1,5 +1,6 @@
 // A run's record from its first step to its last, and the settings it was started with.
-import type { Digest, RunRecord, RunRequest, Workload } from '../core/contracts/index.ts';
+import type { ApprovalPolicy, Digest, RunRecord, RunRequest, Workload } from '../core/contracts/index.ts';
+import { stricterMode } from '../core/approval/rules.ts';
 import { canonicalJson } from '../core/digest.ts';
 import type { Suite } from '../core/suites/suite.ts';
 import { RatchetError } from '../core/errors.ts';
@@ -28,7 +29,7 @@ export interface ClaimRunOutput {
   run: RunRef;
   channel: string;
   requestId: string | null;
-  approval: { mode: 'automatic' | 'one_approver'; expiresAfterHours: number };
+  approval: ApprovalPolicy;
   gpu: { taskQueue: string; scheduleToStartMs: number };
   /** A candidate of the channel that is held and goes on before a new one is trained. */
   hold?: OpenHold;
@@ -43,37 +44,40 @@ export async function claimRun(deps: Deps, input: ClaimRunInput): Promise<ClaimR
   const settingsDigest = await deps.blobs.put(Buffer.from(canonicalJson(settings)));
   await deps.store.ensureChannel(workload.channel, now(deps));
   const request = await deps.store.claimRequest(input.workload, input.runId);
+  const approval: ApprovalPolicy = { ...workload.approval, mode: stricterMode(workload.approval.mode, request?.options.approval ?? 'automatic') };
   const known = await deps.store.run(input.runId);
   if (known?.temporalRunId !== input.temporalRunId) {
-    await deps.store.saveRun(newRun(input, loaded.digest, request, now(deps)));
+    await deps.store.saveRun(newRun(input, { workloadDigest: loaded.digest, requestId: request?.id ?? null, approval, startedAt: now(deps) }));
   }
   if (request) await deps.store.link([{ fromKind: 'request', from: request.id, relation: 'claimed_by', toKind: 'run', to: input.runId }]);
-  const approval = { ...workload.approval, ...(request?.options.approval === undefined ? {} : { mode: request.options.approval }) };
   const run: RunRef = { schemaVersion: 1, runId: input.runId, workload: input.workload, settingsDigest };
   const hold = request?.options.newCandidate === true ? null : await openHold(deps, workload.channel);
   return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu, ...(hold === null ? {} : { hold }) };
 }
 
-function newRun(input: ClaimRunInput, workloadDigest: Digest, request: RunRequest | null, startedAt: string): RunRecord {
+function newRun(input: ClaimRunInput, opened: Required<Pick<RunRecord, 'workloadDigest' | 'requestId' | 'approval' | 'startedAt'>>): RunRecord {
   return {
     schemaVersion: 1,
     runId: input.runId,
     temporalRunId: input.temporalRunId,
     workload: input.workload,
-    requestId: request?.id ?? null,
     status: 'running',
     step: 'claim',
     reason: null,
-    workloadDigest,
     manifestDigest: null,
     datasetDigest: null,
     adapterDigest: null,
     verdictDigest: null,
     decision: null,
     reportDigest: null,
-    startedAt,
+    ...opened,
     endedAt: null,
   };
+}
+
+/** The request that a run claimed; null when the schedule started it. */
+export async function requestOf(deps: Pick<Deps, 'store'>, { requestId, workload, runId }: Pick<RunRecord, 'requestId' | 'workload' | 'runId'>): Promise<RunRequest | null> {
+  return requestId === null ? null : deps.store.claimRequest(workload, runId);
 }
 
 /** Notes in the run's record how far it has come. */

@@ -24,6 +24,7 @@ export function exitCodeOf(error: unknown): number {
     case 'AMBIGUOUS_ID':
       return EXIT.usage;
     case 'BASE_MODEL_MISSING':
+    case 'APPROVER_KEY_MISSING':
       return EXIT.requirements;
     case 'NOT_FOUND':
       return EXIT.notFound;
@@ -31,12 +32,15 @@ export function exitCodeOf(error: unknown): number {
     case 'IDENTITY_CONFLICT':
     case 'APPROVAL_VOID':
     case 'APPROVAL_EXPIRED':
+    case 'APPROVAL_SUPERSEDED':
+    case 'APPROVER_BARRED':
     case 'GATE_BUDGET_SPENT':
       return EXIT.conflict;
     case 'KAFKA_UNAVAILABLE':
     case 'TEMPORAL_UNAVAILABLE':
     case 'SERVING_UNAVAILABLE':
     case 'STORE_UNAVAILABLE':
+    case 'WEBHOOK_UNAVAILABLE':
       return EXIT.unavailable;
     case 'RECORD_NOT_JSON':
     case 'RECORD_CONTRACT':
@@ -55,6 +59,9 @@ export function exitCodeOf(error: unknown): number {
     case 'ISOLATION_BROKEN':
     case 'EVALUATION_INCOMPLETE':
     case 'UNAUTHORIZED':
+    case 'APPROVAL_UNSIGNED':
+    case 'APPROVER_UNKNOWN':
+    case 'WEBHOOK_FORBIDDEN':
     case 'INTERNAL':
       return EXIT.failed;
     default:

@@ -13,6 +13,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addFailures } from './commands/failures.ts';
 import { addGate } from './commands/gate.ts';
 import { addImport } from './commands/import.ts';
+import { addKey } from './commands/key.ts';
 import { addLabel } from './commands/label.ts';
 import { addReplica } from './commands/replica.ts';
 import { addRun } from './commands/run.ts';
@@ -43,6 +44,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addReplica, addTrace, addWorkload, addSuite, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addKey, addChannel, addReplica, addTrace, addWorkload, addSuite, addDoctor]) add(program);
   return program;
 }

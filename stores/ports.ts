@@ -2,6 +2,7 @@
 import type {
   AdapterManifest,
   Approval,
+  ApproverKey,
   BlindTruth,
   ChannelEntry,
   Correction,
@@ -17,6 +18,7 @@ import type {
   RunRecord,
   RunRequest,
   Verdict,
+  WaitingPromotion,
 } from '../core/contracts/index.ts';
 import type { LineageLink, NodeKind } from '../core/contracts/lineage.ts';
 import type { HeldCandidate } from '../core/gate/held.ts';
@@ -289,6 +291,22 @@ export interface MetadataStore {
   /** True for one caller only: nobody has claimed the replica's check at or after `notSince`. */
   claimReplicaCheck(replica: string, at: string, notSince: string): Promise<boolean>;
 
+  // approvals
+  /** Throws REQUEST_INVALID when the key was enrolled before, revoked or not: a key has one owner and one life. */
+  enrolKey(key: ApproverKey): Promise<void>;
+  /** Idempotent: the first revocation stands. */
+  revokeKey(keyId: Digest, revoked: NonNullable<ApproverKey['revoked']>): Promise<ApproverKey>;
+  approverKey(keyId: Digest): Promise<ApproverKey | null>;
+  /** In the order of their enrolment. */
+  approverKeys(): Promise<ApproverKey[]>;
+  /** Idempotent: the same id gives the promotion as it was opened. `older`: those of the channel that began to wait before and still do. */
+  openPromotion(promotion: WaitingPromotion): Promise<{ promotion: WaitingPromotion; older: WaitingPromotion[] }>;
+  /** Idempotent: the first end stands, and is what comes back. */
+  endPromotion(promotionId: string, ended: NonNullable<WaitingPromotion['ended']>): Promise<WaitingPromotion>;
+  waitingPromotion(promotionId: string): Promise<WaitingPromotion | null>;
+  /** Newest first. Default: those that wait; `ended`: the others too. */
+  waitingPromotions(query: { channel?: string; ended?: boolean; limit: number }): Promise<WaitingPromotion[]>;
+
   close(): Promise<void>;
 }
 
@@ -362,3 +380,14 @@ export interface ServingTarget {
   /** How probable the model finds a text, without any chat template: the sum over its tokens but the first, natural logarithm. */
   logprob(request: { adapter: Digest | null; text: string }, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<{ logprob: number; tokens: number; latencyMs: number }>;
 }
+
+/** A message to people or their tools. `id` is the same whenever the same message is tried again. */
+export interface Notice {
+  id: string;
+  time: Date;
+  /** JSON without a word of any prompt or answer. */
+  body: string;
+}
+
+/** Throws WEBHOOK_UNAVAILABLE (tried again) or WEBHOOK_FORBIDDEN. */
+export type Notifier = (notice: Notice, signal?: AbortSignal) => Promise<void>;

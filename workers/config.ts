@@ -1,5 +1,6 @@
 // The one place that reads the environment: parsed once at start, every problem reported at once.
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { RatchetError } from '../core/errors.ts';
@@ -20,6 +21,10 @@ const Environment = z
     RATCHET_MAX_RECORD_BYTES: z.coerce.number().int().positive().default(1_048_576).describe('largest Kafka record that ingest reads'),
     RATCHET_MAX_RECORD_DEPTH: z.coerce.number().int().positive().default(64).describe('deepest nesting of a record'),
     RATCHET_ACTOR: z.string().default(process.env['USER'] ?? 'unknown').describe('name written into the audit trail for CLI actions'),
+    RATCHET_KEY_DIR: z.string().optional().describe('directory of your own approval keys; without it `.config/ratchet/keys` in your home directory'),
+    RATCHET_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional().describe('https address that is told when a promotion waits, is reminded of, expires or is decided'),
+    RATCHET_WEBHOOK_SECRET: z.string().min(24).optional().describe('signs the messages as Standard Webhooks does: `whsec_` and base64, or any text of 24 characters and more'),
+    RATCHET_WEBHOOK_ALLOW_PRIVATE: flag.prefault('false').describe('lets the webhook lead to private and loopback addresses; then http is taken too, in development'),
     LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('log level of every process'),
     TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233').describe('Temporal frontend, host:port'),
     TEMPORAL_NAMESPACE: z.string().default('default').describe('Temporal namespace'),
@@ -64,6 +69,12 @@ const Environment = z
       needTls(!env.KAFKA_TLS && env.RATCHET_ENV === 'production', 'KAFKA_TLS', 'SASL without TLS is refused in production');
       needTls(env.KAFKA_SASL_USERNAME === undefined || env.KAFKA_SASL_PASSWORD === undefined, 'KAFKA_SASL_USERNAME', 'SASL needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
     }
+    if (env.RATCHET_WEBHOOK_URL !== undefined) {
+      const url = new URL(env.RATCHET_WEBHOOK_URL);
+      needTls(env.RATCHET_WEBHOOK_SECRET === undefined, 'RATCHET_WEBHOOK_SECRET', 'a webhook needs a secret to sign with');
+      needTls(url.username !== '' || url.password !== '', 'RATCHET_WEBHOOK_URL', 'no user or password in the address: the signature says who sends');
+      needTls(url.protocol === 'http:' && !(env.RATCHET_WEBHOOK_ALLOW_PRIVATE && env.RATCHET_ENV === 'development'), 'RATCHET_WEBHOOK_URL', 'it must be https');
+    }
     needTls((env.TEMPORAL_TLS_CERT === undefined) !== (env.TEMPORAL_TLS_KEY === undefined), 'TEMPORAL_TLS_CERT', 'a client certificate needs its key, and a key its certificate');
     needTls(env.TEMPORAL_API_KEY !== undefined && !env.TEMPORAL_TLS && env.RATCHET_ENV === 'production', 'TEMPORAL_TLS', 'an API key without TLS is refused in production');
   });
@@ -80,6 +91,8 @@ export interface Config {
   maxRecordBytes: number;
   maxRecordDepth: number;
   actor: string;
+  keyDir: string;
+  webhook: { url: string; secret: string; allowPrivate: boolean } | undefined;
   logLevel: string;
   temporal: {
     address: string;
@@ -144,6 +157,11 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     maxRecordBytes: e.RATCHET_MAX_RECORD_BYTES,
     maxRecordDepth: e.RATCHET_MAX_RECORD_DEPTH,
     actor: e.RATCHET_ACTOR,
+    keyDir: resolve(e.RATCHET_KEY_DIR ?? join(homedir(), '.config', 'ratchet', 'keys')),
+    webhook:
+      e.RATCHET_WEBHOOK_URL === undefined || e.RATCHET_WEBHOOK_SECRET === undefined
+        ? undefined
+        : { url: e.RATCHET_WEBHOOK_URL, secret: e.RATCHET_WEBHOOK_SECRET, allowPrivate: e.RATCHET_WEBHOOK_ALLOW_PRIVATE },
     logLevel: e.LOG_LEVEL,
     temporal: { address: e.TEMPORAL_ADDRESS, namespace: e.TEMPORAL_NAMESPACE, taskQueue: e.TEMPORAL_TASK_QUEUE, gpuTaskQueue: e.TEMPORAL_GPU_TASK_QUEUE, apiKey: e.TEMPORAL_API_KEY, tls },
     kafka: {

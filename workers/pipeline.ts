@@ -9,6 +9,7 @@ import { openKeys } from '../stores/keys.ts';
 import { createRedactors } from '../stores/redactors.ts';
 import { openMetadataStore } from '../stores/sqlite/index.ts';
 import { createVllmTarget } from '../stores/vllm.ts';
+import { createWebhook } from '../stores/webhook.ts';
 import { readWorkloads } from '../stores/workloads.ts';
 import { homePaths, parseConfig } from './config.ts';
 import { askGateways } from './drained.ts';
@@ -22,7 +23,7 @@ import { connectTemporal, createPipelineWorker, logTemporalTo, type Worker } fro
 
 endOnError();
 const config = parseConfig(process.env);
-const { home, temporal, vllm, metrics, replicaWaitMs } = config;
+const { home, temporal, vllm, metrics, replicaWaitMs, webhook } = config;
 const paths = homePaths(home);
 const logger = createLogger(config, 'pipeline');
 const telemetry = startTelemetry(config, 'ratchet-pipeline');
@@ -37,7 +38,7 @@ const target = createVllmTarget({ ...vllm, baseModel, materialize });
 const evaluation = vllm.evaluationReplicas.length === 0 ? undefined : createVllmTarget({ ...vllm, replicas: vllm.evaluationReplicas, baseModel, materialize });
 const gpu = { taskQueue: temporal.gpuTaskQueue };
 const faultPoint = faultPoints(process.env['RATCHET_FAULT'], config.environment);
-const activities = createActivities({ store, blobs, target, evaluation, workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), busyOn: askGateways(config), replicaWaitMs, faultPoint });
+const activities = createActivities({ store, blobs, target, evaluation, workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), busyOn: askGateways(config), replicaWaitMs, faultPoint, notifier: webhook ? createWebhook(webhook) : null });
 
 const at: { work?: Worker } = {};
 const check = async (): Promise<void> => {

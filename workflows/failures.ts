@@ -2,7 +2,7 @@
 import { ApplicationFailure, isCancellation, rootCause, TimeoutFailure } from '@temporalio/workflow';
 
 /** The failure that started it all: activities and child workflows wrap it. */
-function innermost(error: unknown): unknown {
+export function innermost(error: unknown): unknown {
   let inner = error;
   while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
   return inner;

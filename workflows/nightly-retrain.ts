@@ -129,7 +129,7 @@ async function reestimated({ run, cost }: Night, planDigest: Digest, evaluation:
 /** An approval may take days: then the night ends here, and the promotion goes on alone. */
 async function promoteCandidate(night: Night, input: PromotionInput): Promise<NightlyRetrainOutput> {
   const child = { workflowId: `promotion/${night.run.runId}`, args: [input] as [PromotionInput], parentClosePolicy: ParentClosePolicy.ABANDON };
-  if (input.approval.mode === 'one_approver') {
+  if (input.approval.mode !== 'automatic') {
     const ended = await finish(night, 'awaiting_approval', `waits for approval of verdict ${input.verdictDigest}`);
     await startChild(promotion, child);
     return ended;

@@ -7,7 +7,7 @@ import type { Activities } from '../activities/index.ts';
 const common = { heartbeatTimeout: '30 seconds', cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
 /** Reads and writes of the stores. */
-export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, planLook, judgeLook, recordApproval, finishRun } = proxyActivities<Activities>({
+export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, planLook, judgeLook, recordApproval, openPromotion, checkDecision, endPromotion, supersedeWaiting, finishRun } = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '30 minutes',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 20 },
@@ -18,6 +18,14 @@ export const { evaluate, reestimateGain, promote, unloadAdapter, unloadFormer, r
   ...common,
   startToCloseTimeout: '6 hours',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 30 },
+});
+
+/** Messages to people: a receiver that is away is tried for an hour. */
+export const { notify } = proxyActivities<Activities>({
+  ...common,
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '1 hour',
+  retry: { initialInterval: '2 seconds', maximumInterval: '10 minutes' },
 });
 
 /** Training, on the task queue of a device class. It goes on from its last checkpoint when it is tried again. */

@@ -8,10 +8,12 @@ import type { RunRecord } from '../../core/contracts/index.ts';
 import { seedKeys } from '../../stores/keys.ts';
 import { homePaths } from '../../workers/config.ts';
 import { action, positiveInt } from '../action.ts';
+import { makeKey } from '../approver-keys.ts';
 import { createContext, type Context } from '../context.ts';
 import { createMeter, renderFigures } from '../demo/meter.ts';
 import { easyWorkload } from '../demo/easy.ts';
 import { compare, describeNight, night, production, rollbackAndAsk, ticketsAgain, traceOneFailure, type Stage } from '../demo/story.ts';
+import { enrol } from './key.ts';
 import { addressLines, interruptSignal, untilAborted, writeEnvFile } from './dev.ts';
 
 interface DemoOptions {
@@ -29,6 +31,13 @@ async function stageFor(loop: Loop, outer: Context, signal: AbortSignal): Promis
   return { context, store: await context.store(), client: await context.temporal(), loaded: await context.workload('tickets'), gatewayUrl: loop.gatewayUrl, note: outer.out.note, signal };
 }
 
+/** The demo's own approver, so that `ratchet approve` works in another terminal with the demo's settings. In real use people make and enrol their own keys. */
+async function demoApprover({ context, store, note }: Stage): Promise<void> {
+  const { name, publicKey, files } = await makeKey(context.config.keyDir, 'visitor');
+  await enrol(store, { publicKey, name, channels: ['*'], by: 'demo', at: new Date().toISOString() });
+  note(`  approvals are signed: the demo made the key ${files.private} and enrolled it as ${name}`);
+}
+
 async function demo(outer: Context, options: DemoOptions): Promise<void> {
   const { note } = outer.out;
   const dir = join(cacheDir, 'demo');
@@ -43,12 +52,13 @@ async function demo(outer: Context, options: DemoOptions): Promise<void> {
   let stage: Stage | undefined;
   try {
     loop = await meter.phase('1. The real parts start', () =>
-      startLoop({ dir, workloadFiles: ['tickets', 'echo'].map((name) => join(repositoryRoot, 'examples', name, 'workload.yaml')), env: { GATEWAY_ALLOW_BASE: 'true' }, note, signal }),
+      startLoop({ dir, workloadFiles: ['tickets', 'echo'].map((name) => join(repositoryRoot, 'examples', name, 'workload.yaml')), env: { GATEWAY_ALLOW_BASE: 'true', RATCHET_KEY_DIR: join(dir, 'keys') }, note, signal }),
     );
     meter.watch(loop.pids);
     const envFile = writeEnvFile(dir, loop);
     note(addressLines(loop, envFile));
     const here = (stage = await stageFor(loop, outer, signal));
+    if (options.approve) await demoApprover(here);
     await meter.phase(`2–3. The agent answers ${options.tickets} tickets with the base model; failures are found`, () => production(here, options.tickets));
     const first = await meter.phase('4. The night: snapshot, plan, curate, train, evaluate, gate, promote', () => night(here, { reason: 'first night of the demo', approve: options.approve ?? false }));
     await describeNight(here, first);
@@ -87,7 +97,7 @@ export function addDemo(program: Command): void {
   program
     .command('demo')
     .description('the whole loop on real parts: production, failures, training, gate, promotion, trace, rollback (about 20 minutes on 2 cores)')
-    .option('--approve', 'wait for `ratchet approve` in another terminal before promotion')
+    .option('--approve', 'wait for `ratchet approve` in another terminal before promotion, signed with a key that the demo makes')
     .option('--keep', 'leave everything running at the end and print the addresses')
     .option('--tickets <count>', 'tickets of the first day', positiveInt, 260)
     .option('--fresh <count>', 'fresh tickets for the before/after table', positiveInt, 60)

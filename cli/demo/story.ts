@@ -134,7 +134,7 @@ export async function night(stage: Stage, options: { reason: string; approve: bo
   note(`  run ${runId}`);
   const watched = await watchRun({ store, client, runId, note, stopAtApproval: true, signal: stage.signal });
   if (watched.status !== 'awaiting_approval') return watched;
-  note(`  the candidate waits for a person. In another terminal:\n    ratchet approve ${runId}\n    ratchet reject ${runId}`);
+  note(`  the candidate waits for a person. In another terminal, with the settings above:\n    ratchet approvals show ${runId}\n    ratchet approve ${runId}\n    ratchet reject ${runId}`);
   return watchRun({ store, client, runId, note, signal: stage.signal });
 }
 

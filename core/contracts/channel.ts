@@ -20,17 +20,3 @@ export const ChannelEntry = z.looseObject({
   time: Instant,
 });
 export type ChannelEntry = z.infer<typeof ChannelEntry>;
-
-/** A person's decision on exact digests; void when any of them changes. */
-export const Approval = z.looseObject({
-  schemaVersion: SchemaVersion,
-  channel: ChannelName,
-  decision: z.enum(['approve', 'reject']),
-  candidateDigest: Digest,
-  verdictDigest: Digest,
-  expectedGeneration: z.int().min(0),
-  by: Actor,
-  comment: z.string().optional(),
-  time: Instant,
-});
-export type Approval = z.infer<typeof Approval>;

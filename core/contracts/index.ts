@@ -10,5 +10,6 @@ export * from './suite.ts';
 export * from './adapter.ts';
 export * from './verdict.ts';
 export * from './channel.ts';
+export * from './approval.ts';
 export * from './run.ts';
 export * from './training.ts';

@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { Actor, Digest, Instant, SchemaVersion } from './common.ts';
 import { Decision } from './verdict.ts';
+import { ApprovalMode, ApprovalPolicy } from './workload.ts';
 
 export const RunOptions = z.strictObject({
-  /** Overrides the workload's approval mode for this run. */
-  approval: z.enum(['automatic', 'one_approver']).optional(),
   /** Trains a new candidate although one is held: the held one ends when the new one takes its decision. */
   newCandidate: z.boolean().optional(),
+  /** Asks for more approvals than the workload does; fewer cannot be asked for. */
+  approval: ApprovalMode.optional(),
 });
 export type RunOptions = z.infer<typeof RunOptions>;
 
@@ -60,6 +61,8 @@ export const RunRecord = z.looseObject({
   decision: Decision.nullable(),
   reportDigest: Digest.nullable(),
   plan: RunPlan.optional(),
+  /** How its promotion is approved, fixed when the run began. Runs before this field: as their settings and their request say. */
+  approval: ApprovalPolicy.optional(),
   startedAt: Instant,
   endedAt: Instant.nullable(),
 });

@@ -100,10 +100,22 @@ export const GatePolicy = z.strictObject({
 });
 export type GatePolicy = z.infer<typeof GatePolicy>;
 
+export const APPROVAL_MODES = ['automatic', 'one_approver', 'two_approvers'] as const;
+export const ApprovalMode = z.enum(APPROVAL_MODES);
+export type ApprovalMode = z.infer<typeof ApprovalMode>;
+
+/** Who lets a proven adapter go live: nobody has to, one person, or two different ones. */
 export const ApprovalPolicy = z.strictObject({
-  mode: z.enum(['automatic', 'one_approver']).default('automatic'),
-  expiresAfterHours: z.number().positive().default(72),
+  mode: ApprovalMode.default('automatic'),
+  /** true: whoever asked for the run may not decide on what came of it. */
+  neverOneself: z.boolean().default(false),
+  /** Without enough approvals by then the candidate is turned down. */
+  expiresAfterHours: z.number().positive().max(24 * 365).default(72),
+  /** Reminders: so many hours before the time is up, and at an interval from the beginning. At most 20 are sent. */
+  remindHoursBefore: z.array(z.number().positive()).max(10).default([24]),
+  remindEveryHours: z.number().positive().optional(),
 });
+export type ApprovalPolicy = z.infer<typeof ApprovalPolicy>;
 
 export const Workload = z.strictObject({
   apiVersion: z.literal('ratchet.dev/v1'),

@@ -10,9 +10,10 @@ import { narrowKeys } from './migrations/005-narrow-keys.ts';
 import { fleet } from './migrations/006-fleet.ts';
 import { keptAnswers } from './migrations/007-kept-answers.ts';
 import { held } from './migrations/008-held.ts';
+import { approvals } from './migrations/009-approvals.ts';
 
 /** Only ever appended to: step n brings version n - 1 to version n. */
-export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held];
+export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals];
 
 /** Throws CONFIG_INVALID when a newer build has written the file. */
 export function migrate(database: Database, steps = STEPS): void {

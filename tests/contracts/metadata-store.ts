@@ -1,5 +1,6 @@
 // What every metadata store must do, whatever it is built on.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ApproverKey, WaitingPromotion } from '../../core/contracts/index.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { openEProcess } from '../../core/gate/e-process.ts';
 import type { HeldCandidate } from '../../core/gate/held.ts';
@@ -491,6 +492,49 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await (await open()).claimReplicaCheck('http://b', first, first)).toBe(true);
         expect(await store.claimReplicaCheck('http://a', second, '2026-01-01T00:05:00.000Z')).toBe(true);
         expect(await store.claimReplicaCheck('http://a', second, '2026-01-01T00:05:00.000Z')).toBe(false);
+      });
+    });
+
+    describe('approvals', () => {
+      const key = (name: string): ApproverKey => ({ schemaVersion: 1, keyId: digestNo(`key of ${name}`), publicKey: `${'A'.repeat(43)}=`, name, channels: [CHANNEL], enrolledBy: 'admin', enrolledAt: TIME, revoked: null });
+      const promotionNo = (n: number, over: Partial<WaitingPromotion> = {}): WaitingPromotion => ({
+        ...{ schemaVersion: 1, promotionId: `promotion/p-${n}`, runId: `p-${n}`, workload: 'tickets', channel: CHANNEL, candidateDigest: digestNo(`c ${n}`), datasetDigest: digestNo('d') },
+        ...{ evaluationDigest: digestNo('e'), verdictDigest: digestNo('v'), policyDigest: digestNo('p'), expectedGeneration: 0, policy: { mode: 'one_approver', neverOneself: false, expiresAfterHours: 72, remindHoursBefore: [] } },
+        ...{ requestedBy: null, since: TIME, expiresAt: '2026-01-09T00:00:00.000Z', ended: null, ...over },
+      });
+
+      it('enrol a key once and revoke it once', async () => {
+        await store.enrolKey(key('dana'));
+        await store.enrolKey(key('erin'));
+        await expect(store.enrolKey({ ...key('dana'), name: 'mallory' })).rejects.toThrow(coded('REQUEST_INVALID'));
+        expect((await (await open()).approverKeys()).map(({ name }) => name)).toEqual(['dana', 'erin']);
+        const { keyId } = key('dana');
+        const revoked = { by: 'admin', at: TIME, reason: 'laptop lost' };
+        expect(await store.revokeKey(keyId, revoked)).toEqual({ ...key('dana'), revoked });
+        expect(await store.revokeKey(keyId, { ...revoked, by: 'mallory' })).toMatchObject({ revoked });
+        expect(await store.approverKey(keyId)).toMatchObject({ revoked });
+        await expect(store.enrolKey(key('dana'))).rejects.toThrow(coded('REQUEST_INVALID'));
+        await expect(store.revokeKey(digestNo('nobody'), revoked)).rejects.toThrow(coded('NOT_FOUND'));
+        expect(await store.approverKey(digestNo('nobody'))).toBeNull();
+      });
+
+      it('open a promotion once, name those that wait before it, and end it once', async () => {
+        expect(await store.openPromotion(promotionNo(1))).toEqual({ promotion: promotionNo(1), older: [] });
+        await store.openPromotion(promotionNo(2, { channel: 'other/production' }));
+        const other = await open();
+        expect((await other.openPromotion(promotionNo(3))).older).toEqual([promotionNo(1)]);
+        expect(await store.openPromotion(promotionNo(1, { requestedBy: 'mallory' }))).toEqual({ promotion: promotionNo(1), older: [] });
+        const ended = { as: 'superseded' as const, reason: 'a newer one', at: TIME };
+        expect(await store.endPromotion('promotion/p-1', ended)).toEqual(promotionNo(1, { ended }));
+        expect(await store.endPromotion('promotion/p-1', { ...ended, as: 'promoted' })).toMatchObject({ ended });
+        expect(await other.waitingPromotion('promotion/p-1')).toMatchObject({ ended });
+        expect((await store.openPromotion(promotionNo(3))).older).toEqual([]);
+        const ids = async (query: object): Promise<string[]> => (await store.waitingPromotions({ limit: 10, ...query })).map(({ runId }) => runId);
+        expect(await ids({})).toEqual(['p-3', 'p-2']);
+        expect(await ids({ ended: true })).toEqual(['p-3', 'p-2', 'p-1']);
+        expect(await ids({ channel: CHANNEL, ended: true })).toEqual(['p-3', 'p-1']);
+        expect(await store.waitingPromotion('nobody')).toBeNull();
+        await expect(store.endPromotion('nobody', ended)).rejects.toThrow(coded('NOT_FOUND'));
       });
     });
   });

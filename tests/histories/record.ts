@@ -1,10 +1,10 @@
-// Records the histories that tests/replay replays: `node tests/histories/record.ts`. Run it when a workflow
-// gets a new shape on purpose; names after it record those alone, and histories of former shapes stay as they are.
+// Records the histories that tests/replay replays: `node tests/histories/record.ts [NAME …]`. Run it when a workflow gets a new
+// shape on purpose; with names it writes these alone. Those named `unsigned-promotion-*` are of promotions before decisions were signed: they stay as they are.
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { approve } from '../../workflows/promotion.ts';
-import { startWorld } from '../support/pipeline.ts';
+import { decide } from '../../workflows/decisions.ts';
+import { signedBy, startWorld } from '../support/pipeline.ts';
 import { seed } from '../support/pipeline-world.ts';
 
 const wanted = process.argv.slice(2);
@@ -46,18 +46,45 @@ try {
 
   await world.addWorkload('approved', { approval: 'one_approver' });
   const waiting = await world.night('approved');
-  const verdict = await world.store.verdict(waiting.run.verdictDigest ?? `sha256:${'0'.repeat(64)}`);
-  if (!verdict || !waiting.run.verdictDigest) throw new Error('the night left no verdict');
-  const promotion = world.client.workflow.getHandle(`promotion/${waiting.handle.workflowId}`);
-  await promotion.executeUpdate(approve, { args: [{ by: 'dana', verdictDigest: waiting.run.verdictDigest, candidateDigest: verdict.candidateDigest }] });
+  const [dana, erin] = [await world.approver('dana'), await world.approver('erin')];
+  const promotionOf = (nightId: string) => world.client.workflow.getHandle(`promotion/${nightId}`);
+  const promotion = promotionOf(waiting.handle.workflowId);
+  await promotion.executeUpdate(decide, { args: [signedBy(erin, await world.waiting(waiting.handle.workflowId))] });
   await promotion.result();
   await keep('night-awaiting-approval', waiting.handle.workflowId);
   await keep('promotion-approved', promotion.workflowId);
 
-  await world.addWorkload('expired', { approval: 'one_approver', expiresAfterHours: 0.0005 });
-  const expired = await world.night('expired');
-  await world.client.workflow.getHandle(`promotion/${expired.handle.workflowId}`).result();
-  await keep('promotion-expired', `promotion/${expired.handle.workflowId}`);
+  // One signature that does not count, then two that do.
+  await world.addWorkload('two', { approval: 'two_approvers' });
+  const two = (await world.night('two')).handle.workflowId;
+  const waits = await world.waiting(two);
+  const stranger = await world.approver('mallory', { enrolled: false });
+  await promotionOf(two).executeUpdate(decide, { args: [signedBy(stranger, waits)] }).catch(() => undefined);
+  for (const person of [dana, erin]) await promotionOf(two).executeUpdate(decide, { args: [signedBy(person, waits)] });
+  await promotionOf(two).result();
+  await keep('promotion-two-approvers', promotionOf(two).workflowId);
+
+  await world.addWorkload('rejected-by-person', { approval: 'one_approver' });
+  const declined = (await world.night('rejected-by-person')).handle.workflowId;
+  await promotionOf(declined).executeUpdate(decide, { args: [signedBy(erin, await world.waiting(declined), 'reject')] });
+  await promotionOf(declined).result();
+  await keep('promotion-rejected', promotionOf(declined).workflowId);
+
+  await world.addWorkload('expired', { approval: 'one_approver', expiresAfterHours: 3 / 3600, remindEveryHours: 1 / 3600 });
+  const expired = (await world.night('expired')).handle.workflowId;
+  await promotionOf(expired).result();
+  await keep('promotion-expired', promotionOf(expired).workflowId);
+
+  const newer = await world.addWorkload('newer', { approval: 'one_approver' });
+  const first = (await world.night('newer')).handle.workflowId;
+  await world.waiting(first);
+  await seed(world.store, newer, { corrected: 8, cases: 14, from: 100 });
+  const second = (await world.night('newer')).handle.workflowId;
+  await promotionOf(first).result();
+  await keep('promotion-superseded', promotionOf(first).workflowId);
+  await promotionOf(second).cancel();
+  await promotionOf(second).result().catch(() => undefined);
+  await keep('promotion-cancelled', promotionOf(second).workflowId);
 } finally {
   await world.stop();
 }

@@ -91,14 +91,14 @@ function traffic(): { answers: Answer[]; end: () => Promise<Answer[]> } {
 it('an adapter is promoted on both, checked on both, and answers from both', async () => {
   const golden = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'contracts', 'golden', 'Verdict.json'), 'utf8')) as { valid: object[] };
   const runId = 'nightly/tickets-1';
+  const verdictDigest = await store.putDocument('verdict', Verdict.parse({ ...golden.valid[0], runId, channel: CHANNEL, candidateDigest: adapter, currentGeneration: 0 }));
   const record: RunRecord = {
     ...{ schemaVersion: 1, runId, temporalRunId: 'r', workload: 'tickets', requestId: null, status: 'running', step: 'judge', reason: null, workloadDigest: null, manifestDigest: null },
-    ...{ datasetDigest: null, adapterDigest: adapter, verdictDigest: null, decision: null, reportDigest: null, startedAt: TIME, endedAt: null },
+    ...{ datasetDigest: null, adapterDigest: adapter, verdictDigest, decision: 'promote', reportDigest: null, startedAt: TIME, endedAt: null },
   };
   await store.saveRun(record);
   const loaded = [...deps.workloads.values()][0];
   const settingsDigest = await deps.blobs.put(Buffer.from(canonicalJson({ workload: loaded?.workload, workloadDigest: loaded?.digest, outputSchema: null })));
-  const verdictDigest = await store.putDocument('verdict', Verdict.parse({ ...golden.valid[0], runId, channel: CHANNEL, candidateDigest: adapter, currentGeneration: 0 }));
   const running = traffic();
   const done = await promote(deps, { schemaVersion: 1, run: { schemaVersion: 1, runId, workload: 'tickets', settingsDigest }, channel: CHANNEL, candidateDigest: adapter, verdictDigest, expectedGeneration: 0, by: 'gate', approvalDigest: null });
   expect(done).toMatchObject({ result: 'promoted', generation: 1 });

@@ -1,5 +1,6 @@
 // What must hold whatever happened: told by the store alone, not by the code that wrote it.
 import type { ChannelEntry, Digest, Verdict } from '../../core/contracts/index.ts';
+import { faultsOf } from '../../core/approval/statement.ts';
 import { logEValue } from '../../core/gate/e-values.ts';
 import { mcnemarOneSided } from '../../core/gate/statistics.ts';
 import { nodesOf, traceUp } from '../../core/lineage/trace.ts';
@@ -35,6 +36,7 @@ async function checkProven(world: World, entry: ChannelEntry, history: readonly 
   if (world.approval === 'automatic') return;
   const approval = entry.approvalDigest === null ? null : await world.store.approval(entry.approvalDigest);
   must(approval?.decision === 'approve' && approval.verdictDigest === entry.verdictDigest && approval.candidateDigest === entry.live, 'a person approved exactly this');
+  must(faultsOf(approval).length === 0 && approval?.statement?.promotionId === `promotion/${verdict.runId}`, 'and signed it, for this promotion');
 }
 
 /** Counts from the outcomes themselves: of one evaluation, or of all looks up to this one. */

@@ -1,9 +1,12 @@
 // The world of the model test: one workload on a real SQLite store, an engine and a trainer that stand in for theirs.
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createActivities } from '../../activities/index.ts';
-import type { Digest, RunRequest } from '../../core/contracts/index.ts';
+import { keyIdOf, rawPublicKey } from '../../core/approval/keys.ts';
+import { signStatement, statementOf } from '../../core/approval/statement.ts';
+import type { ApproverKey, Digest, RunRequest } from '../../core/contracts/index.ts';
 import { digestOfBytes, keyedUnit } from '../../core/digest.ts';
 import { RatchetError } from '../../core/errors.ts';
 import type { BlobStore, MetadataStore, ServingTarget } from '../../stores/ports.ts';
@@ -91,11 +94,18 @@ function engineTarget(engine: Engine, loaded: Set<Digest>, luck: string): Servin
 /** Calls between which a worker may die and others may come first. Reads of unchanging things take no turn. */
 const STORE_TURNS = new Set<keyof MetadataStore>([
   'ensureChannel', 'claimRequest', 'saveRun', 'link', 'putDocument', 'reserveDecision', 'closeDecision', 'keepLook', 'endHeld', 'saveOutcomes', 'retireCases',
-  'channel', 'channelHistory', 'swapChannel', 'openIntent', 'closeIntent', 'openIntents', 'heldCandidates', 'cases', 'decisions', 'run',
+  'channel', 'channelHistory', 'swapChannel', 'openIntent', 'closeIntent', 'openIntents', 'heldCandidates', 'cases', 'decisions', 'run', 'openPromotion', 'endPromotion', 'approverKey', 'waitingPromotion', 'waitingPromotions',
 ]);
 const TARGET_TURNS = new Set<keyof ServingTarget>(['load', 'unload', 'checkIsolation']);
 
 let shared: { dir: string; workloads: Map<string, LoadedWorkload> } | undefined;
+
+/** The one person whose key counts. */
+const APPROVER = ((): { privateKey: KeyObject; key: ApproverKey } => {
+  const { privateKey, publicKey: object } = generateKeyPairSync('ed25519');
+  const publicKey = rawPublicKey(object);
+  return { privateKey, key: { schemaVersion: 1, keyId: keyIdOf(publicKey), publicKey, name: 'erin', channels: ['*'], enrolledBy: 'admin', enrolledAt: new Date(START).toISOString(), revoked: null } };
+})();
 
 /** Workload files are read once; a run's settings come from them. */
 async function workloadsOf(): Promise<{ dir: string; workloads: Map<string, LoadedWorkload> }> {
@@ -132,10 +142,13 @@ export async function openWorld({ approval, luck }: { approval: 'automatic' | 'o
     home: join(dir, 'home'),
     logger: silent,
     gpu: { taskQueue: 'gpu' },
+    // A superseded promotion hears nothing of it here, as of a client that does not get through: what the store says must do.
+    cancelWorkflow: async () => undefined,
   });
   inProcess.serve({ ...activities, ...standInTrainer(blobs) });
   const { channel } = loaded.workload;
   await store.ensureChannel(channel, new Date(time.ms).toISOString());
+  await store.enrolKey(APPROVER.key);
   let [tickets, nights, requests, rollbacks] = [0, 0, 0, 0];
   const records = { interactions: 0, corrections: 0 };
   const tick = (): number => (time.ms += 1_000);
@@ -182,10 +195,11 @@ export async function openWorld({ approval, luck }: { approval: 'automatic' | 'o
       const execution = waiting[pick % Math.max(1, waiting.length)];
       if (!execution) return;
       tick();
-      const run = await store.run(execution.id.slice('promotion/'.length));
-      const verdict = run?.verdictDigest ? await store.verdict(run.verdictDigest) : null;
-      if (!verdict || !run?.verdictDigest) return;
-      await inProcess.update(execution, decision, [{ by: 'dana', verdictDigest: run.verdictDigest, candidateDigest: verdict.candidateDigest }]).catch(() => undefined);
+      const promotion = await store.waitingPromotion(execution.id);
+      if (!promotion) return;
+      const statement = statementOf(promotion, { decision, keyId: APPROVER.key.keyId, by: APPROVER.key.name, time: new Date(time.ms).toISOString() });
+      // It is checked by a step: the answer comes when whoever drives lets that step go on.
+      void inProcess.update(execution, 'decide', [signStatement(statement, APPROVER.privateKey)]).catch(() => undefined);
       await inProcess.settle();
     },
 

@@ -17,7 +17,9 @@ const WORDS = ['amber', 'birch', 'cedar', 'delta', 'ember', 'fjord', 'grove', 'h
 const wordsOf = (n: number): string => `${WORDS[n % WORDS.length]}${WORDS[Math.floor(n / WORDS.length) % WORDS.length]}`;
 
 export interface WorkloadOptions {
-  approval?: 'automatic' | 'one_approver';
+  approval?: 'automatic' | 'one_approver' | 'two_approvers';
+  neverOneself?: boolean;
+  remindEveryHours?: number;
   expiresAfterHours?: number;
   concurrency?: number;
   smallestGain?: number;
@@ -50,7 +52,7 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       'outputSchema: ticket.schema.json',
       `minNewExamples: ${options.minNewExamples ?? 6}`,
       `gate: { ${JSON.stringify(gateOf(options)).slice(1, -1)} }`,
-      `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72} }`,
+      `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72}, neverOneself: ${options.neverOneself ?? false}${options.remindEveryHours === undefined ? '' : `, remindEveryHours: ${options.remindEveryHours}`} }`,
       ...(options.loraRank === undefined ? [] : [`recipe: { loraRank: ${options.loraRank} }`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,
     ].join('\n'),

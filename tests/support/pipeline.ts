@@ -1,4 +1,5 @@
 // The flow on the real Temporal server with the real steps and stores; only the trainer and the serving engine are stood in for.
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,11 +8,14 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities/index.ts';
 import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
-import type { RunOptions, RunRecord } from '../../core/contracts/index.ts';
+import { keyIdOf, rawPublicKey } from '../../core/approval/keys.ts';
+import { signStatement, statementOf } from '../../core/approval/statement.ts';
+import type { ApproverKey, RunOptions, RunRecord, SignedStatement, WaitingPromotion } from '../../core/contracts/index.ts';
 import { startTemporal } from '../../infra/dev/temporal.ts';
 import { ensureSearchAttributes } from '../../infra/setup.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
 import { openKeys } from '../../stores/keys.ts';
+import type { Notice } from '../../stores/ports.ts';
 import { createRedactors } from '../../stores/redactors.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
@@ -27,6 +31,17 @@ const WAIT_MS = 30_000;
 let logging = false;
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
+
+export interface Approver {
+  name: string;
+  privateKey: KeyObject;
+  keyId: string;
+}
+
+/** What `ratchet approvals approve` sends. */
+export function signedBy(person: Approver, promotion: WaitingPromotion, decision: 'approve' | 'reject' = 'approve', over: { comment?: string; time?: string } = {}): SignedStatement {
+  return signStatement(statementOf(promotion, { decision, keyId: person.keyId, by: person.name, time: new Date().toISOString(), ...over }), person.privateKey);
+}
 
 /** @param options.worker false: a test runs the pipeline worker as a process of its own (tests/support/pipeline-process.ts) */
 export async function startWorld(options: { worker?: boolean } = {}) {
@@ -57,8 +72,10 @@ export async function startWorld(options: { worker?: boolean } = {}) {
     targets.set(workload, known);
     return known;
   };
+  /** What the webhook was told, newest last. */
+  const notices: Notice[] = [];
   const stepsOf = (workload: string, gpuTaskQueue = 'flow-gpu') =>
-    createActivities({ store, blobs, workloads, redactors, home, logger, target: targetOf(workload), clock: () => new Date(), gpu: { taskQueue: gpuTaskQueue } });
+    createActivities({ store, blobs, workloads, redactors, home, logger, target: targetOf(workload), clock: () => new Date(), gpu: { taskQueue: gpuTaskQueue }, notifier: async (notice) => void notices.push(notice) });
 
   const world = {
     dir,
@@ -70,6 +87,28 @@ export async function startWorld(options: { worker?: boolean } = {}) {
     workloads,
     stepsOf,
     targetOf,
+    noticesOf: (workload: string) => notices.map(({ body }) => JSON.parse(body) as { type: string; data: { workload: string; ended: { as: string } | null; decisions: { by: string }[] } }).filter(({ data }) => data.workload === workload),
+
+    /** A person with a key of their own, enrolled for all channels unless told otherwise. */
+    async approver(name: string, { channels = ['*'], enrolled = true }: { channels?: string[]; enrolled?: boolean } = {}): Promise<Approver> {
+      const { privateKey, publicKey: object } = generateKeyPairSync('ed25519');
+      const publicKey = rawPublicKey(object);
+      const key: ApproverKey = { schemaVersion: 1, keyId: keyIdOf(publicKey), publicKey, name, channels, enrolledBy: 'admin', enrolledAt: new Date().toISOString(), revoked: null };
+      if (enrolled) await store.enrolKey(key);
+      return { name, privateKey, keyId: keyIdOf(publicKey) };
+    },
+
+    /** The promotion of a night as it waits, once it is open for decisions. */
+    async waiting(runId: string): Promise<WaitingPromotion> {
+      const deadline = performance.now() + WAIT_MS;
+      for (;;) {
+        const view = await client.workflow.getHandle(`promotion/${runId}`).query<{ state: string }>('state').catch(() => null);
+        const promotion = await store.waitingPromotion(`promotion/${runId}`);
+        if (promotion && view && view.state !== 'opening') return promotion;
+        if (performance.now() > deadline) throw new Error(`promotion/${runId} does not wait`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
     taskQueueOf: (workload: string): string => `${TASK_QUEUE}-${workload}`,
 
     /** A workload with its schedule, records for one night, and a worker unless the world has none. */

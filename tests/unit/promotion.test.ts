@@ -85,10 +85,10 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function runOf(runId: string): Promise<RunRef> {
+async function runOf(runId: string, verdictDigest: Digest | null = null): Promise<RunRef> {
   const record: RunRecord = {
     ...{ schemaVersion: 1, runId, temporalRunId: 'r', workload: 'tickets', requestId: null, status: 'running', step: 'judge', reason: null, workloadDigest: null, manifestDigest: null },
-    ...{ datasetDigest: null, adapterDigest: null, verdictDigest: null, decision: null, reportDigest: null, startedAt: TIME, endedAt: null },
+    ...{ datasetDigest: null, adapterDigest: null, verdictDigest, decision: null, reportDigest: null, startedAt: TIME, endedAt: null },
   };
   await store.saveRun(record);
   return { schemaVersion: 1, runId, workload: 'tickets', settingsDigest: await deps.blobs.put(Buffer.from(canonicalJson({ workload: loaded.workload, workloadDigest: loaded.digest, outputSchema: null }))) };
@@ -98,7 +98,8 @@ async function inputFor(candidateDigest: Digest, verdict: Partial<Verdict> = {})
   const expectedGeneration = (await store.channel(CHANNEL))?.generation ?? 0;
   const runId = `nightly/${candidateDigest.slice(7, 15)}-${expectedGeneration}`;
   const document = Verdict.parse({ ...(golden.valid[0] as object), runId, channel: CHANNEL, candidateDigest, currentGeneration: expectedGeneration, ...verdict });
-  return { schemaVersion: 1, run: await runOf(runId), channel: CHANNEL, candidateDigest, verdictDigest: await store.putDocument('verdict', document), expectedGeneration, by: 'gate', approvalDigest: null };
+  const verdictDigest = await store.putDocument('verdict', document);
+  return { schemaVersion: 1, run: await runOf(runId, verdictDigest), channel: CHANNEL, candidateDigest, verdictDigest, expectedGeneration, by: 'gate', approvalDigest: null };
 }
 const promoted = async (candidate: Digest) => promote(deps, await inputFor(candidate));
 const rollback = async (more: { toGeneration?: number } = {}) => {
@@ -115,6 +116,18 @@ describe('a promotion', () => {
     expect(await promote(deps, input)).toMatchObject({ result: 'promoted', generation: 1 });
     expect(await store.channelHistory(CHANNEL)).toHaveLength(2);
     expect(await store.openIntents()).toEqual([]);
+  });
+
+  test('is refused where the run ended in another verdict, or where the workload has come to want people since', async () => {
+    const input = await inputFor(A);
+    await runOf(input.run.runId, C);
+    await expect(promote(deps, input)).rejects.toMatchObject({ code: 'APPROVAL_VOID' });
+    await runOf(input.run.runId, input.verdictDigest);
+    const workload = { ...loaded.workload, approval: { ...loaded.workload.approval, mode: 'one_approver' as const } };
+    deps = { ...deps, workloads: new Map([['tickets', { ...loaded, workload }]]) };
+    await expect(promote(deps, input)).rejects.toMatchObject({ code: 'APPROVAL_VOID' });
+    expect(await liveNow()).toBeNull();
+    expect(engines.has.get('http://one')?.size).toBe(0);
   });
 
   test.each([
