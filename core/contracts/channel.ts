@@ -1,6 +1,7 @@
 // The slot that serving follows, with everything that was ever live in it.
 import { z } from 'zod';
 import { Actor, ChannelName, Digest, Instant, SchemaVersion } from './common.ts';
+import { Holdback } from './watch.ts';
 
 export const ChannelEntry = z.looseObject({
   schemaVersion: SchemaVersion,
@@ -16,6 +17,8 @@ export const ChannelEntry = z.looseObject({
   verdictDigest: Digest.nullable(),
   approvalDigest: Digest.nullable(),
   time: Instant,
+  /** The share of sessions that the former adapter goes on answering, as it is set now; it may have ended by its time. */
+  holdback: Holdback.optional(),
 });
 export type ChannelEntry = z.infer<typeof ChannelEntry>;
 

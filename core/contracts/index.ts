@@ -9,5 +9,6 @@ export * from './workload.ts';
 export * from './adapter.ts';
 export * from './verdict.ts';
 export * from './channel.ts';
+export * from './watch.ts';
 export * from './run.ts';
 export * from './training.ts';
