@@ -10,6 +10,7 @@ import type {
   Failure,
   FailureClass,
   Finding,
+  Holdback,
   Interaction,
   InteractionRef,
   LedgerEntry,
@@ -17,7 +18,9 @@ import type {
   RunRecord,
   RunRequest,
   Verdict,
+  WatchRecord,
 } from '../core/contracts/index.ts';
+import type { ClassCounts } from '../core/watch/judge.ts';
 import type { LineageLink, NodeKind } from '../core/contracts/lineage.ts';
 
 /** One interaction ready to be kept: redacted, judged and drawn. `hmac` is the keyed HMAC of the raw record. */
@@ -149,6 +152,9 @@ export interface ChannelSwap {
   time: string;
 }
 
+/** A share of a channel's sessions is left on a former adapter, or no longer: one that is over by its time has ended. */
+export type HoldbackChange = Holdback & { channel: string; generation: number; by: string; reason: string; time: string };
+
 export interface MetadataStore {
   // intake
   /** Keeps a batch in one transaction. Known identities with the same HMAC are duplicates; with another they become dead letters. */
@@ -226,6 +232,25 @@ export interface MetadataStore {
   openIntent(intent: Omit<PromotionIntent, 'state'>): Promise<PromotionIntent>;
   closeIntent(id: string, state: 'done' | 'failed'): Promise<void>;
   openIntents(): Promise<PromotionIntent[]>;
+
+  // the watch after a promotion
+  /** The last one set for a generation counts; entries carry it. Throws CHANNEL_CONFLICT when the channel is at another generation. */
+  setHoldback(change: HoldbackChange): Promise<ChannelEntry>;
+  /** Every change of one generation's holdback, oldest first. */
+  holdbacks(channel: string, generation: number): Promise<HoldbackChange[]>;
+  /** One for each generation: asked again it gives the watch as it stands. It counts what intake keeps from now on. */
+  openWatch(record: WatchRecord): Promise<WatchRecord>;
+  watch(channel: string, generation: number): Promise<WatchRecord | null>;
+  /** Newest first. */
+  watches(query: { channel?: string; limit: number }): Promise<WatchRecord[]>;
+  /** Counts the next answers that intake has kept since the last call, `limit` at most; 0 read: there are none. Each is counted once, whoever asks. */
+  countWatch(channel: string, generation: number, limit: number): Promise<{ read: number }>;
+  /** Both arms by class, with what each caller brought (tenants among them where there are several). */
+  watchCounts(channel: string, generation: number): Promise<ClassCounts[]>;
+  /** What a person should know while the watch is open. */
+  noteWatch(channel: string, generation: number, reason: string | null): Promise<WatchRecord>;
+  /** The first end stays. */
+  closeWatch(channel: string, generation: number, end: Pick<WatchRecord, 'status' | 'reason' | 'endedAt'>): Promise<WatchRecord>;
 
   close(): Promise<void>;
 }

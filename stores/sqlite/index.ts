@@ -12,6 +12,7 @@ import { migrate } from './migrations.ts';
 import { readingQueries } from './reading.ts';
 import { runQueries } from './runs.ts';
 import { totalsQueries } from './totals.ts';
+import { watchQueries } from './watch.ts';
 
 /**
  * Opens the store, brings its schema up to date and leaves it ready for every method of the port.
@@ -42,6 +43,7 @@ export function metadataStore(database: Database): MetadataStore {
     ...runQueries(database),
     ...gateQueries(database),
     ...channelQueries(database),
+    ...watchQueries(database),
     async close() {
       database.close();
     },
