@@ -31,6 +31,8 @@ export interface ReplicaReport {
 export interface Replicas {
   /** A replica that is healthy and serves this adapter (null: the base). @throws Refusal 503 `replica_not_ready`; the adapter is then being loaded. */
   choose(adapter: Digest | null): Promise<{ url: string; engineBuild: string; release: () => void }>;
+  /** Whether a request for this adapter would find a replica now. */
+  serves: (adapter: Digest | null) => boolean;
   /** The replica said that it does not know the adapter: it was restarted. */
   lost(url: string, adapter: Digest): void;
   /** The connection to the replica broke before it answered. */
@@ -51,8 +53,7 @@ export function createReplicas(deps: { target: ServingTarget; channels: Channels
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const live = (): Digest[] => [...new Set(channels.known().flatMap((entry) => entry.live ?? []))];
-  const missing = (replica: Replica): Digest[] => live().filter((adapter) => !replica.adapters.has(adapter));
+  const missing = (replica: Replica): Digest[] => channels.wanted().filter((adapter) => !replica.adapters.has(adapter));
 
   async function look(): Promise<void> {
     const states = await target.state();
@@ -69,8 +70,8 @@ export function createReplicas(deps: { target: ServingTarget; channels: Channels
       const before = replica.adapters;
       replica.adapters = new Set(state.adapters.map(({ digest }) => digest));
       if (!replica.healthy) setHealthy(replica, true);
-      for (const adapter of live()) {
-        if (before.has(adapter) && !replica.adapters.has(adapter)) logger.warn({ replica: replica.url, adapter }, 'replica lost the live adapter: it gets no traffic for it until it is loaded again');
+      for (const adapter of channels.wanted()) {
+        if (before.has(adapter) && !replica.adapters.has(adapter)) logger.warn({ replica: replica.url, adapter }, 'replica lost an adapter that it should serve: it gets no traffic for it until it is loaded again');
       }
     }
     for (const replica of replicas) metrics.replicaReady.set({ replica: replica.url }, replica.healthy && missing(replica).length === 0 ? 1 : 0);
@@ -160,6 +161,7 @@ export function createReplicas(deps: { target: ServingTarget; channels: Channels
       const chosen = replica;
       return { url: chosen.url, engineBuild: chosen.engineBuild, release: () => (chosen.busy -= 1) };
     },
+    serves: (adapter) => pick(adapter) !== undefined,
     lost: (url, adapter) => {
       const replica = replicas.find((one) => one.url === url);
       if (!replica?.adapters.delete(adapter)) return;
