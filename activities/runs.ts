@@ -1,7 +1,8 @@
 // A run's record from its first step to its last, and the settings it was started with.
-import type { Digest, RunRecord, RunRequest, Workload } from '../core/contracts/index.ts';
+import type { Digest, RunRecord, RunRequest, WatchPolicy, Workload } from '../core/contracts/index.ts';
 import { canonicalJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
+import { coolsOff } from './cooling-off.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 
 /** The workload as it was when the run began: a file edited during the night changes the next one. */
@@ -25,6 +26,8 @@ export interface ClaimRunOutput {
   requestId: string | null;
   approval: { mode: 'automatic' | 'one_approver'; expiresAfterHours: number };
   gpu: { taskQueue: string; scheduleToStartMs: number };
+  /** How the channel is watched after a promotion; left out: it is not. */
+  watch?: WatchPolicy;
 }
 
 /** Claims the oldest run request of the workload, if any, and opens the run's record. The same answer when asked again. */
@@ -42,8 +45,10 @@ export async function claimRun(deps: Deps, input: ClaimRunInput): Promise<ClaimR
   }
   if (request) await deps.store.link([{ fromKind: 'request', from: request.id, relation: 'claimed_by', toKind: 'run', to: input.runId }]);
   const approval = { ...workload.approval, ...(request?.options.approval === undefined ? {} : { mode: request.options.approval }) };
+  // While the channel cools off from an automatic rollback a person decides.
+  if (approval.mode === 'automatic' && (await coolsOff(deps, workload.channel, workload.watch))) approval.mode = 'one_approver';
   const run: RunRef = { schemaVersion: 1, runId: input.runId, workload: input.workload, settingsDigest };
-  return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu };
+  return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu, ...(workload.watch === undefined ? {} : { watch: workload.watch }) };
 }
 
 function newRun(input: ClaimRunInput, workloadDigest: Digest, request: RunRequest | null, startedAt: string): RunRecord {

@@ -46,7 +46,7 @@ interface Night {
   candidateDigest: Digest | null;
 }
 
-async function retrain(night: Night, { channel, approval, gpu }: ClaimRunOutput): Promise<NightlyRetrainOutput> {
+async function retrain(night: Night, { channel, approval, gpu, watch }: ClaimRunOutput): Promise<NightlyRetrainOutput> {
   const { run, cost } = night;
   const { manifestDigest } = await timed(cost, 'snapshot', takeSnapshot({ schemaVersion: 1, run }));
 
@@ -75,7 +75,7 @@ async function retrain(night: Night, { channel, approval, gpu }: ClaimRunOutput)
     return finish(night, verdict.decision === 'reject' ? 'rejected' : 'held', verdict.reason);
   }
   const { verdictDigest } = verdict;
-  return promoteCandidate(night, { schemaVersion: 1, run, channel, candidateDigest, verdictDigest, expectedGeneration: evaluation.currentGeneration, approval });
+  return promoteCandidate(night, { schemaVersion: 1, run, channel, candidateDigest, verdictDigest, expectedGeneration: evaluation.currentGeneration, approval, ...(watch === undefined ? {} : { watch }) });
 }
 
 /** An approval may take days: then the night ends here, and the promotion goes on alone. */

@@ -1,11 +1,12 @@
 // A verdict's way onto the channel: at once, or when a person approves exactly this verdict before the time is up.
 import { ApplicationFailure, CancellationScope, condition, defineQuery, defineUpdate, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import type { RunRef } from '../activities/deps.ts';
-import type { Approval, Digest, RunStatus } from '../core/contracts/index.ts';
+import type { Approval, Digest, RunStatus, WatchPolicy } from '../core/contracts/index.ts';
 import { endOf } from './failures.ts';
 import * as attributes from './search-attributes.ts';
 import { finishRun, promote, recordApproval } from './steps.ts';
 import { withdraw, withdrawFormer } from './tidy.ts';
+import { startWatch } from './watch-channel.ts';
 
 export interface PromotionInput {
   schemaVersion: 1;
@@ -15,6 +16,8 @@ export interface PromotionInput {
   verdictDigest: Digest;
   expectedGeneration: number;
   approval: { mode: 'automatic' | 'one_approver'; expiresAfterHours: number };
+  /** How the channel is watched afterwards; left out: it is not (and so in every promotion that began before there was a watch). */
+  watch?: WatchPolicy;
 }
 
 /** What a person signs: the exact verdict (and with it the evaluation and its cases) on the exact adapter. */
@@ -84,6 +87,7 @@ export async function promotion(input: PromotionInput): Promise<PromotionOutput>
     throw error;
   });
   view.state = 'done';
+  if (input.watch !== undefined && ended.generation !== null) await startWatch({ schemaVersion: 1, channel, generation: ended.generation, workload: run.workload, policy: input.watch, by: 'gate', run });
   await finishRun({ schemaVersion: 1, run, status: ended.status, reason: ended.reason, cost: null });
   if (ended.status === 'promoted') await withdrawFormer(run);
   return ended;

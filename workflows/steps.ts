@@ -7,7 +7,7 @@ import type { Activities } from '../activities/index.ts';
 const common = { heartbeatTimeout: '30 seconds', cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
 /** Reads and writes of the stores. */
-export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, recordApproval, finishRun } = proxyActivities<Activities>({
+export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, recordApproval, finishRun, openWatch, endWatch } = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '30 minutes',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 20 },
@@ -18,6 +18,13 @@ export const { evaluate, promote, unloadAdapter, unloadFormer, rollbackChannel }
   ...common,
   startToCloseTimeout: '6 hours',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 30 },
+});
+
+/** A look at a watch is worth repeating for as long as the watch goes on. */
+export const { lookAtWatch } = proxyActivities<Activities>({
+  ...common,
+  startToCloseTimeout: '30 minutes',
+  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 });
 
 /** Training, on the task queue of a device class. It goes on from its last checkpoint when it is tried again. */

@@ -53,6 +53,9 @@ export function watchQueries(database: Database): Queries {
         const entry = live(channel);
         if (entry.generation !== generation) throw new RatchetError('CHANNEL_CONFLICT', `${channel} is at generation ${entry.generation}, the holdback was meant for generation ${generation}`);
         if (set.digest === entry.live) throw new RatchetError('REQUEST_INVALID', `${set.digest ?? 'the base model'} is live in ${channel}: it cannot be held back as well`);
+        const before = withHoldback(database, entry).holdback;
+        if (before !== undefined && before.digest !== set.digest) throw new RatchetError('REQUEST_INVALID', `${channel} holds ${before.digest ?? 'the base model'} back at generation ${generation}: another one would mix two arms`);
+        if (!database.get('SELECT 1 FROM channel_entries WHERE channel = ? AND live IS ? LIMIT 1', channel, set.digest)) throw new RatchetError('REQUEST_INVALID', `${set.digest ?? 'the base model'} was never live in ${channel}`);
         database.run('INSERT INTO holdbacks (channel, generation, body) VALUES (?, ?, ?)', channel, generation, pack(KeptHoldback.parse(set)));
         return withHoldback(database, entry);
       });

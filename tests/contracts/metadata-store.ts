@@ -398,6 +398,7 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect((await store.holdbacks(CHANNEL, 1)).map(({ by, share }) => [by, share])).toEqual([['gate', 0.1], ['dana', 0.2]]);
         await expect(store.setHoldback({ ...set, generation: 0 })).rejects.toThrow(coded('CHANNEL_CONFLICT'));
         await expect(store.setHoldback({ ...set, digest: digestNo('a') })).rejects.toThrow(coded('REQUEST_INVALID'));
+        await expect(store.setHoldback({ ...set, digest: digestNo('other') })).rejects.toThrow(coded('REQUEST_INVALID'));
         await expect(store.setHoldback({ ...set, channel: 'other/production' })).rejects.toThrow(coded('NOT_FOUND'));
         await store.swapChannel({ channel: CHANNEL, expectedGeneration: 1, live: null, action: 'rolled_back', by: 'dana', reason: 'r', verdictDigest: null, approvalDigest: null, time: TIME });
         expect((await store.channel(CHANNEL))?.holdback).toBeUndefined();

@@ -22,6 +22,8 @@ export interface WorkloadOptions {
   concurrency?: number;
   smallestGain?: number;
   loraRank?: number;
+  /** The workload's `watch`, as YAML. */
+  watch?: string;
 }
 
 /** Writes a workload file with a small gate (12 cases) and reads it as any other. */
@@ -41,6 +43,7 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       `gate: { alpha: 0.05, decisionsPerPeriod: 2, smallestGain: ${options.smallestGain ?? 0.9}, power: 0.6, expectedDiscordance: 0.5, minCases: 12, maxCases: 12 }`,
       `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72} }`,
       ...(options.loraRank === undefined ? [] : [`recipe: { loraRank: ${options.loraRank} }`]),
+      ...(options.watch === undefined ? [] : [`watch: ${options.watch}`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,
     ].join('\n'),
   );
