@@ -2,6 +2,7 @@
 import type { ChannelEntry, Digest, WatchPolicy, WatchRecord } from '../core/contracts/index.ts';
 import { RatchetError } from '../core/errors.ts';
 import { coolingOffUntil, WATCH_ACTOR } from '../core/watch/cooling-off.ts';
+import { WINDOWS } from '../core/watch/e-process.ts';
 import { alarmInWords, judgeWatch, WATCHED_CLASSES, type ClassLook } from '../core/watch/judge.ts';
 import { now, type Deps } from './deps.ts';
 import { channelEntryId } from './promote.ts';
@@ -86,9 +87,11 @@ export async function lookAtWatch(deps: Pick<Deps, 'store' | 'clock' | 'logger'>
   if (entry?.generation !== generation) return end('superseded', supersededBy(entry));
   // Asked before the answers are counted: what was drawn up to the end belongs to the last look.
   const over = entry.holdback === undefined || Date.parse(entry.holdback.until) <= deps.clock().getTime();
+  const elapsedHours = (deps.clock().getTime() - Date.parse(record.startedAt)) / HOUR_MS;
+  const window = Math.max(0, Math.min(WINDOWS - 1, Math.floor((elapsedHours / record.policy.hours) * WINDOWS)));
   let counted = 0;
   for (let read = BATCH; read === BATCH; ) {
-    ({ read } = await deps.store.countWatch(channel, generation, BATCH));
+    ({ read } = await deps.store.countWatch(channel, generation, { limit: BATCH, window }));
     counted += read;
     touch.report({ counted });
   }
@@ -103,9 +106,8 @@ export async function lookAtWatch(deps: Pick<Deps, 'store' | 'clock' | 'logger'>
     await deps.store.noteWatch(channel, generation, note);
   }
   if (!over) return { schemaVersion: 1, status: 'open', reason: note };
-  const hours = (deps.clock().getTime() - Date.parse(record.startedAt)) / HOUR_MS;
   // A person may shorten it, and what was seen by then is no more than that.
-  return end(hours < record.policy.hours ? 'ended' : 'passed', `no class failed more often than on the former adapter in ${hours.toFixed(1)} h; ${inNumbers(looks)}${note === null ? '' : `; ${note}`}`);
+  return end(elapsedHours < record.policy.hours ? 'ended' : 'passed', `no class failed more often than on the former adapter in ${elapsedHours.toFixed(1)} h; ${inNumbers(looks)}${note === null ? '' : `; ${note}`}`);
 }
 
 /** The live arm fails more. By itself the watch rolls back once in a cooling-off period; then it is for a person. */

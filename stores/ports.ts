@@ -243,8 +243,8 @@ export interface MetadataStore {
   watch(channel: string, generation: number): Promise<WatchRecord | null>;
   /** Newest first. */
   watches(query: { channel?: string; limit: number }): Promise<WatchRecord[]>;
-  /** Counts the next answers that intake has kept since the last call, `limit` at most; 0 read: there are none. Each is counted once, whoever asks. */
-  countWatch(channel: string, generation: number, limit: number): Promise<{ read: number }>;
+  /** Counts the next answers that intake has kept since the last call, `limit` at most, in a window of the watch; 0 read: there are none. Each is counted once, whoever asks. */
+  countWatch(channel: string, generation: number, how: { limit: number; window: number }): Promise<{ read: number }>;
   /** Both arms by class, with what each caller brought (tenants among them where there are several). */
   watchCounts(channel: string, generation: number): Promise<ClassCounts[]>;
   /** What a person should know while the watch is open. */

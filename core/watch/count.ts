@@ -14,7 +14,7 @@ export interface WatchedAnswer {
   classes: FailureClass[];
 }
 
-/** Adds one count to its row. `class` is '' for the answer itself. */
+/** Adds one count to its row of the window. `class` is '' for the answer itself. */
 export interface CountRow {
   kind: 'tenant' | 'caller';
   who: string;

@@ -6,8 +6,15 @@ export interface ArmCount {
   failing: number;
 }
 
-/** Both arms while the same share of units was held back. A change of the share begins another stratum. */
+/** Windows of equal length that a watch is cut into, beforehand; a bettor begins at the start of each. */
+export const WINDOWS = 12;
+/** Of the stake, what is bet from the start of the watch; the later bettors share the rest. */
+const FROM_THE_START = 0.5;
+
+/** Both arms in one window while one share was held back. */
 export interface Stratum {
+  /** 0 to WINDOWS − 1. */
+  window: number;
   /** Probability with which a unit was drawn into the holdback. */
   share: number;
   live: ArmCount;
@@ -49,8 +56,15 @@ function payoffsAt(share: number): Payoff[] {
   return computed;
 }
 
+export interface Evidence {
+  /** Natural logarithm of the e-value. */
+  logE: number;
+  /** The window from whose start the counts speak most. */
+  since: number;
+}
+
 /**
- * Natural logarithm of the e-value of the counts.
+ * The e-value of the counts.
  *
  * A keyed hash draws each unit into the holdback with a known probability s before anybody knows its answer. So if both
  * arms answer alike, the arm of a failing answer is the holdback with probability exactly s, and so is the arm of a passing
@@ -59,36 +73,55 @@ function payoffsAt(share: number): Payoff[] {
  *   q / f  (live, failing)   p / f  (held back, failing)   (1 − q) / (1 − f)  (live, passing)   (1 − p) / (1 − f)  (held back, passing)
  * with f = (1 − s) q + s p. For a failing answer the expectation is 1 at P(live) = 1 − s and less below it, for a passing one 1
  * at P(held back) = s and less below it; both are what "live fails at most as often" says. So each capital is a non-negative
- * supermartingale from 1, and so is their average over a grid of (p, q): it reaches 1 / level with probability at
- * most `level`, however often and whenever one looks. The average depends on the totals alone, so neither the order of
- * the answers nor the times of the looks matter.
+ * supermartingale from 1, and so is every average of them: over a grid of (p, q), and over bettors who begin at the start of
+ * each window and keep their 1 until then, so that months of good answers do not hide what begins today. The average
+ * reaches 1 / level with probability at most `level`, however often and whenever one looks, and depends on the sums of
+ * each window alone: neither the order of the answers nor the times of the looks matter.
  *
  * (Ville 1939; Robbins 1970, Ann Math Stat 41:1397 for the mixture; Lindon and Malek 2022, NeurIPS, for counts over arms of
  * known shares; Turner, Ly and Grünwald 2024, Statistics and Its Interface 17:263 for two streams of binary outcomes;
- * Ramdas, Grünwald, Vovk and Shafer 2023, Statistical Science 38:576 for the whole.)
+ * Shin, Ramdas and Rinaldo 2023, NEJSDS 2:229 for bettors who begin later; Ramdas, Grünwald, Vovk and Shafer 2023,
+ * Statistical Science 38:576 for the whole.)
  */
-export function logEvidence(strata: readonly Stratum[]): number {
-  let largest = -Infinity;
-  const capitals = BETS.map((_, bet) => {
-    let log = 0;
-    for (const { share, live, holdback } of strata) {
-      const pays = payoffsAt(share)[bet];
-      if (pays === undefined) continue;
-      log += live.failing * pays.liveFailing + holdback.failing * pays.holdbackFailing;
-      log += (live.answers - live.failing) * pays.livePassing + (holdback.answers - holdback.failing) * pays.holdbackPassing;
-    }
-    if (log > largest) largest = log;
-    return log;
+export function evidenceOf(strata: readonly Stratum[]): Evidence {
+  const logs = new Float64Array(BETS.length);
+  const byStart: number[] = [];
+  // Backwards: a bettor's capital is the next one's and what this window paid.
+  for (let window = WINDOWS - 1; window >= 0; window -= 1) {
+    const here = strata.filter((stratum) => stratum.window === window && stratum.live.answers + stratum.holdback.answers > 0);
+    for (const stratum of here) addPayoffs(logs, stratum);
+    byStart[window] = here.length > 0 ? logMean(logs) : (byStart[window + 1] ?? 0);
+  }
+  const weighted = byStart.map((log, window) => log + Math.log(window === 0 ? FROM_THE_START : (1 - FROM_THE_START) / (WINDOWS - 1)));
+  const largest = Math.max(...weighted);
+  return { logE: largest + Math.log(weighted.reduce((sum, log) => sum + Math.exp(log - largest), 0)), since: weighted.indexOf(largest) };
+}
+
+function addPayoffs(logs: Float64Array, { share, live, holdback }: Stratum): void {
+  payoffsAt(share).forEach((pays, bet) => {
+    logs[bet] =
+      (logs[bet] ?? 0) +
+      live.failing * pays.liveFailing +
+      holdback.failing * pays.holdbackFailing +
+      (live.answers - live.failing) * pays.livePassing +
+      (holdback.answers - holdback.failing) * pays.holdbackPassing;
   });
-  const sum = capitals.reduce((all, log) => all + Math.exp(log - largest), 0);
-  return largest + Math.log(sum / BETS.length);
+}
+
+/** Logarithm of the mean of what they are the logarithms of. */
+function logMean(logs: Float64Array): number {
+  let largest = -Infinity;
+  for (const log of logs) if (log > largest) largest = log;
+  let sum = 0;
+  for (const log of logs) sum += Math.exp(log - largest);
+  return largest + Math.log(sum / logs.length);
 }
 
 /** Strata without what one caller brought. */
 export const without = (strata: readonly Stratum[], part: readonly Stratum[]): Stratum[] =>
   strata.map((stratum) => {
-    const left = part.find(({ share }) => share === stratum.share);
-    return left === undefined ? stratum : { share: stratum.share, live: minus(stratum.live, left.live), holdback: minus(stratum.holdback, left.holdback) };
+    const left = part.find(({ window, share }) => window === stratum.window && share === stratum.share);
+    return left === undefined ? stratum : { ...stratum, live: minus(stratum.live, left.live), holdback: minus(stratum.holdback, left.holdback) };
   });
 
 const minus = (all: ArmCount, part: ArmCount): ArmCount => ({ answers: all.answers - part.answers, failing: all.failing - part.failing });

@@ -1,7 +1,7 @@
 // What a look at a watch says: quiet, suspected (one caller alone carries the evidence), or an alarm.
 import { FAILURE_CLASSES, type FailureClass } from '../contracts/common.ts';
 import { wilson, type Interval } from '../gate/statistics.ts';
-import { logEvidence, without, type ArmCount, type Stratum } from './e-process.ts';
+import { evidenceOf, without, type ArmCount, type Stratum } from './e-process.ts';
 
 /**
  * Classes that a detector finds at intake. `semantic_error` comes with a correction, days later and mostly for answers that
@@ -28,6 +28,8 @@ export interface Arm extends ArmCount {
 export interface ClassLook {
   class: FailureClass;
   state: 'quiet' | 'suspected' | 'alarm';
+  /** The window from whose start the counts speak most; `rise` and both arms are counted from there. */
+  since: number;
   live: Arm;
   holdback: Arm;
   /** Live minus held back, weighted over strata by the answers held back. */
@@ -49,12 +51,18 @@ const ONE_ANSWER = 'a single answer';
  */
 export function judgeClass({ class: name, strata, callers }: ClassCounts, level: number, minimumEffect: number): ClassLook {
   const threshold = -Math.log(level);
-  const logE = logEvidence(strata);
-  const rise = riseOf(strata);
+  const { logE, since } = evidenceOf(strata);
+  const counted = strata.filter(({ window }) => window >= since);
+  const rise = riseOf(counted);
   const reached = logE >= threshold && rise >= minimumEffect;
   const weakest = reached ? leastWithoutOne(strata, callers, minimumEffect) : { caller: null, logE };
   const state = !reached ? 'quiet' : weakest.logE >= threshold ? 'alarm' : 'suspected';
-  return { class: name, state, live: armOf(strata, 'live'), holdback: armOf(strata, 'holdback'), rise, logE, logEWithoutOne: weakest.logE, carriedBy: state === 'suspected' ? weakest.caller : null };
+  return { class: name, state, since, live: armOf(counted, 'live'), holdback: armOf(counted, 'holdback'), rise, logE, logEWithoutOne: weakest.logE, carriedBy: state === 'suspected' ? weakest.caller : null };
+}
+
+/** False where no window begins a rise worth having: then there is no alarm, at a hundredth of the cost of judging it. */
+export function mayAlarm(strata: readonly Stratum[], minimumEffect: number): boolean {
+  return strata.some(({ window: since }) => riseOf(strata.filter(({ window }) => window >= since)) >= minimumEffect);
 }
 
 /** All classes of a watch at its own level. */
@@ -66,19 +74,20 @@ function leastWithoutOne(strata: readonly Stratum[], callers: ClassCounts['calle
   return parts.reduce<{ caller: string | null; logE: number }>(
     (least, part) => {
       const left = without(strata, part.strata);
+      const evidence = evidenceOf(left);
       // Where the rest shows no rise worth having, it is no evidence at all.
-      const logE = riseOf(left) < minimumEffect ? 0 : logEvidence(left);
+      const logE = riseOf(left.filter(({ window }) => window >= evidence.since)) < minimumEffect ? 0 : evidence.logE;
       return logE < least.logE ? { caller: part.caller, logE } : least;
     },
-    { caller: null, logE: logEvidence(strata) },
+    { caller: null, logE: evidenceOf(strata).logE },
   );
 }
 
 /** The answers that speak most for a rise, one at a time: a request of nobody's session counts for itself. */
 const singles = (strata: readonly Stratum[]): Stratum[] =>
-  strata.flatMap(({ share, live, holdback }) => [
-    ...(live.failing > 0 ? [{ share, live: { answers: 1, failing: 1 }, holdback: { answers: 0, failing: 0 } }] : []),
-    ...(holdback.answers > holdback.failing ? [{ share, live: { answers: 0, failing: 0 }, holdback: { answers: 1, failing: 0 } }] : []),
+  strata.flatMap(({ window, share, live, holdback }) => [
+    ...(live.failing > 0 ? [{ window, share, live: { answers: 1, failing: 1 }, holdback: { answers: 0, failing: 0 } }] : []),
+    ...(holdback.answers > holdback.failing ? [{ window, share, live: { answers: 0, failing: 0 }, holdback: { answers: 1, failing: 0 } }] : []),
   ]);
 
 function armOf(strata: readonly Stratum[], arm: 'live' | 'holdback'): Arm {
@@ -88,7 +97,7 @@ function armOf(strata: readonly Stratum[], arm: 'live' | 'holdback'): Arm {
 }
 
 /** Live minus held back, in failure rate; 0 while an arm has no answer. */
-export function riseOf(strata: readonly Stratum[]): number {
+function riseOf(strata: readonly Stratum[]): number {
   const both = strata.filter(({ live, holdback }) => live.answers > 0 && holdback.answers > 0);
   const heldBack = both.reduce((sum, { holdback }) => sum + holdback.answers, 0);
   if (heldBack === 0) return 0;

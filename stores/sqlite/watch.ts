@@ -16,7 +16,7 @@ interface Row {
   body: Uint8Array;
 }
 
-type Counted = Omit<CountRow, 'class'> & { class: FailureClass | '' };
+type Counted = CountRow & { window: number };
 
 const KeptHoldback = Holdback.extend({ by: Actor, reason: z.string(), time: Instant });
 const Watched = Interaction.pick({ tenant: true, session: true, subject: true, finishReason: true, holdback: true });
@@ -86,7 +86,7 @@ export function watchQueries(database: Database): Queries {
       return rows.map((row) => WatchRecord.parse(unpack(row.body)));
     },
 
-    async countWatch(channel, generation, limit) {
+    async countWatch(channel, generation, { limit, window }) {
       const record = kept(channel, generation);
       if (record === null) throw new RatchetError('NOT_FOUND', `nobody watches ${channel} at generation ${generation}`);
       const { cursor = 0 } = database.get<{ cursor: number }>('SELECT cursor FROM watches WHERE channel = ? AND generation = ?', channel, generation) ?? {};
@@ -110,14 +110,14 @@ export function watchQueries(database: Database): Queries {
         if (moved === 0) return;
         for (const unit of units) database.run('INSERT INTO watch_units VALUES (?, ?, ?)', channel, generation, unit);
         for (const { kind, who, share, arm, class: name, answers: count } of counts) {
-          database.run('INSERT INTO watch_counts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET answers = answers + excluded.answers', channel, generation, kind, who, share, arm, name, count);
+          database.run('INSERT INTO watch_counts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET answers = answers + excluded.answers', channel, generation, kind, who, window, share, arm, name, count);
         }
       });
       return { read: rows.length };
     },
 
     async watchCounts(channel, generation) {
-      const rows = database.all<Counted>('SELECT kind, who, share, arm, class, answers FROM watch_counts WHERE channel = ? AND generation = ?', channel, generation);
+      const rows = database.all<Counted>('SELECT kind, who, part AS window, share, arm, class, answers FROM watch_counts WHERE channel = ? AND generation = ?', channel, generation);
       return countsByClass(rows);
     },
 
@@ -166,11 +166,12 @@ function countsByClass(rows: readonly Counted[]): ClassCounts[] {
 }
 
 function strataOf(rows: readonly Counted[], name: FailureClass): Stratum[] {
-  const strata = new Map<number, Stratum>();
+  const strata = new Map<string, Stratum>();
   for (const row of rows) {
     if (row.class !== '' && row.class !== name) continue;
-    let stratum = strata.get(row.share);
-    if (stratum === undefined) strata.set(row.share, (stratum = { share: row.share, live: { answers: 0, failing: 0 }, holdback: { answers: 0, failing: 0 } }));
+    const key = `${row.window} ${row.share}`;
+    let stratum = strata.get(key);
+    if (stratum === undefined) strata.set(key, (stratum = { window: row.window, share: row.share, live: { answers: 0, failing: 0 }, holdback: { answers: 0, failing: 0 } }));
     stratum[row.arm][row.class === '' ? 'answers' : 'failing'] += row.answers;
   }
   return [...strata.values()];

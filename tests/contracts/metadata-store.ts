@@ -378,7 +378,7 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         newInteraction(n, failing ? { findings: [schemaViolation] } : {}, { generation: 1, adapterDigest: arm === 'live' ? digestNo('a') : null, holdback: { arm, share: 0.1 }, ...fields });
       const keep = (...interactions: ReturnType<typeof drawn>[]) => store.storeBatch({ ...nothing, interactions });
       const countAll = async (limit = 100) => {
-        while ((await store.countWatch(CHANNEL, 1, limit)).read > 0);
+        while ((await store.countWatch(CHANNEL, 1, { limit, window: 3 })).read > 0);
         return (await store.watchCounts(CHANNEL, 1)).find((counts) => counts.class === 'schema_violation');
       };
 
@@ -410,12 +410,12 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await store.openWatch(record({ by: 'dana' }))).toMatchObject({ by: 'gate' });
         await keep(drawn(2, 'live', {}, true), drawn(3, 'live'), drawn(4, 'holdback'), newInteraction(5, { findings: [schemaViolation] }), drawn(6, 'live', { generation: 0 }, true), drawn(7, 'holdback', { finishReason: 'aborted' }));
         const other = await open();
-        await Promise.all([store.countWatch(CHANNEL, 1, 2), other.countWatch(CHANNEL, 1, 2)]);
-        expect((await countAll(2))?.strata).toEqual([{ share: 0.1, live: { answers: 2, failing: 1 }, holdback: { answers: 1, failing: 0 } }]);
+        await Promise.all([store.countWatch(CHANNEL, 1, { limit: 2, window: 3 }), other.countWatch(CHANNEL, 1, { limit: 2, window: 3 })]);
+        expect((await countAll(2))?.strata).toEqual([{ window: 3, share: 0.1, live: { answers: 2, failing: 1 }, holdback: { answers: 1, failing: 0 } }]);
         // The same records again change nothing.
         await keep(drawn(2, 'live', {}, true));
         expect((await countAll())?.strata[0]?.live.answers).toBe(2);
-        await expect(store.countWatch(CHANNEL, 7, 1)).rejects.toThrow(coded('NOT_FOUND'));
+        await expect(store.countWatch(CHANNEL, 7, { limit: 1, window: 0 })).rejects.toThrow(coded('NOT_FOUND'));
       });
 
       it('counts a session once and a caller so often as the policy says, over batches; several tenants count as callers', async () => {
@@ -426,7 +426,7 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await countAll()).toMatchObject({ strata: [{ live: { answers: 2, failing: 1 } }], callers: [{ caller: 'caller acme kim' }] });
         await keep(...[5, 6, 7, 8].map((n) => drawn(n, 'live', { subject: 'kim' }, true)), drawn(9, 'holdback', { tenant: 'other' }));
         const counts = await countAll();
-        expect(counts?.strata).toEqual([{ share: 0.1, live: { answers: 3, failing: 2 }, holdback: { answers: 1, failing: 0 } }]);
+        expect(counts?.strata).toEqual([{ window: 3, share: 0.1, live: { answers: 3, failing: 2 }, holdback: { answers: 1, failing: 0 } }]);
         expect(counts?.callers.map(({ caller }) => caller).toSorted()).toEqual(['caller acme kim', 'tenant acme', 'tenant other']);
         expect(counts?.callers.find(({ caller }) => caller === 'caller acme kim')?.strata).toMatchObject([{ live: { answers: 2, failing: 1 } }]);
       });
@@ -440,7 +440,7 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await store.closeWatch(CHANNEL, 1, end)).toMatchObject(end);
         expect(await store.closeWatch(CHANNEL, 1, { status: 'ended', reason: 'by hand', endedAt: until })).toMatchObject(end);
         await keep(drawn(3, 'live'));
-        await store.countWatch(CHANNEL, 1, 10);
+        await store.countWatch(CHANNEL, 1, { limit: 10, window: 3 });
         const counts = (await store.watchCounts(CHANNEL, 1))[0];
         expect(counts?.strata.reduce((sum, { live }) => sum + live.answers, 0)).toBe(2);
         expect(counts?.callers).toEqual([]);

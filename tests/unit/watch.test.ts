@@ -5,16 +5,18 @@ import type { Interaction } from '../../core/contracts/index.ts';
 import { seededRandom } from '../../core/gate/random.ts';
 import { coolingOffUntil } from '../../core/watch/cooling-off.ts';
 import { countAnswers, watchedAnswer, type WatchedAnswer } from '../../core/watch/count.ts';
-import { logEvidence, without, type Stratum } from '../../core/watch/e-process.ts';
+import { evidenceOf, without, WINDOWS, type Stratum } from '../../core/watch/e-process.ts';
 import { alarmInWords, judgeClass, levelPerClass, WATCHED_CLASSES } from '../../core/watch/judge.ts';
 import { simulateWatch, SIMULATION } from '../../core/watch/simulate.ts';
 
-const stratum = (share: number, live: [number, number], holdback: [number, number]): Stratum => ({
+const stratum = (share: number, live: [number, number], holdback: [number, number], window = 0): Stratum => ({
+  window,
   share,
   live: { answers: live[0], failing: live[1] },
   holdback: { answers: holdback[0], failing: holdback[1] },
 });
 
+const logEvidence = (strata: readonly Stratum[]): number => evidenceOf(strata).logE;
 const LEVEL = levelPerClass(0.01);
 
 describe('the evidence', () => {
@@ -29,7 +31,7 @@ describe('the evidence', () => {
         const one = (arm: 'live' | 'holdback'): Stratum => {
           const counted = { answers: 1, failing: Number(fails) };
           const none = { answers: 0, failing: 0 };
-          return { share, live: arm === 'live' ? counted : none, holdback: arm === 'holdback' ? counted : none };
+          return { window: 0, share, live: arm === 'live' ? counted : none, holdback: arm === 'holdback' ? counted : none };
         };
         const mean = (1 - share) * Math.exp(logEvidence([one('live')])) + share * Math.exp(logEvidence([one('holdback')]));
         expect(mean).toBeCloseTo(1, 10);
@@ -38,15 +40,15 @@ describe('the evidence', () => {
   });
 
   test('stays 1 on average at any point of a course, so that it may be looked at at any time', () => {
-    const counts = fc.tuple(fc.nat(300), fc.nat(300), fc.nat(40), fc.nat(40));
+    const counts = fc.tuple(fc.nat(300), fc.nat(300), fc.nat(40), fc.nat(40), fc.nat(WINDOWS - 1));
     fc.assert(
-      fc.property(counts, fc.constantFrom(0.05, 0.1, 0.3), fc.boolean(), ([live, liveFailing, held, heldFailing], share, fails) => {
-        const before = stratum(share, [live + liveFailing, liveFailing], [held + heldFailing, heldFailing]);
+      fc.property(fc.array(counts, { maxLength: 4 }), fc.constantFrom(0.05, 0.1, 0.3), fc.nat(WINDOWS - 1), fc.boolean(), (course, share, window, fails) => {
+        const before = course.map(([live, liveFailing, held, heldFailing, at]) => stratum(share, [live + liveFailing, liveFailing], [held + heldFailing, heldFailing], at));
         const more = Number(fails);
-        const afterLive = { ...before, live: { answers: before.live.answers + 1, failing: before.live.failing + more } };
-        const afterHeld = { ...before, holdback: { answers: before.holdback.answers + 1, failing: before.holdback.failing + more } };
-        const start = logEvidence([before]);
-        const mean = (1 - share) * Math.exp(logEvidence([afterLive]) - start) + share * Math.exp(logEvidence([afterHeld]) - start);
+        const start = logEvidence(before);
+        const afterLive = logEvidence([...before, stratum(share, [1, more], [0, 0], window)]);
+        const afterHeld = logEvidence([...before, stratum(share, [0, 0], [1, more], window)]);
+        const mean = (1 - share) * Math.exp(afterLive - start) + share * Math.exp(afterHeld - start);
         expect(mean).toBeCloseTo(1, 8);
       }),
     );
@@ -66,6 +68,14 @@ describe('the evidence', () => {
     const second = stratum(0.2, [800, 160], [200, 10]);
     expect(logEvidence([first, second])).toBeGreaterThan(Math.max(logEvidence([first]), logEvidence([second])));
     expect(logEvidence(without([first, second], [second]))).toBeCloseTo(logEvidence([first]), 12);
+  });
+
+  test('is not hidden by a long good time before, and says since when', () => {
+    const good = Array.from({ length: 8 }, (_, window) => stratum(0.1, [900, 9], [100, 20], window));
+    const bad = stratum(0.1, [1800, 360], [200, 10], 8);
+    expect(evidenceOf([...good, bad])).toMatchObject({ since: 8 });
+    expect(logEvidence([...good, bad])).toBeGreaterThan(-Math.log(LEVEL));
+    expect(judgeClass({ class: 'refusal', strata: [...good, bad], callers: [] }, LEVEL, 0.02)).toMatchObject({ state: 'alarm', since: 8, live: { answers: 1800, failing: 360 } });
   });
 });
 
@@ -144,11 +154,11 @@ describe('what is counted', () => {
 
 describe('simulated watches', () => {
   test('with arms alike, with a drift, and with a hostile caller there are at most as many false alarms as stated; ten points are found', () => {
-    const rows = simulateWatch({ ...SIMULATION, runs: 60, requests: 8_000 });
-    // Of 60 watches at 1 %, four or more false alarms have a probability of 0.003.
-    for (const row of rows.filter(({ expects }) => expects === 'no alarm')) expect(row.alarms, row.title).toBeLessThan(4);
+    const rows = simulateWatch({ ...SIMULATION, runs: 40, requests: 6_000 });
+    // Of 40 watches at 1 %, three or more false alarms have a probability of 0.008.
+    for (const row of rows.filter(({ expects }) => expects === 'no alarm')) expect(row.alarms, row.title).toBeLessThan(3);
     const ten = rows.find(({ title }) => title.includes('fails 10 points'));
-    expect(ten?.alarms).toBeGreaterThan(55);
+    expect(ten?.alarms).toBeGreaterThan(35);
     expect(ten?.medianRequests).toBeLessThan(4_000);
   });
 

@@ -1,6 +1,6 @@
 // What is watched after a promotion: the share held back, and the counts of both arms.
 
-/** `cursor`: the last sequence number of intake that the watch has seen. `units` and callers' counts are kept while it is open. */
+/** `cursor`: the last sequence number of intake that the watch has seen. `part`: window of the watch. `units` and callers' counts are kept while it is open. */
 export const watch = /* sql */ `
 CREATE TABLE holdbacks (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,10 +34,11 @@ CREATE TABLE watch_counts (
   generation INTEGER NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN ('tenant', 'caller')),
   who TEXT NOT NULL,
+  part INTEGER NOT NULL,
   share REAL NOT NULL,
   arm TEXT NOT NULL CHECK (arm IN ('live', 'holdback')),
   class TEXT NOT NULL,
   answers INTEGER NOT NULL,
-  PRIMARY KEY (channel, generation, kind, who, class, share, arm)
+  PRIMARY KEY (channel, generation, kind, who, class, part, share, arm)
 ) STRICT, WITHOUT ROWID;
 `;
