@@ -1,14 +1,19 @@
-// Records the histories that tests/replay replays: `node tests/histories/record.ts`. Run it when a workflow gets a new shape on purpose.
+// Records the histories that tests/replay replays: `node tests/histories/record.ts [NAME …]`. Run it when a workflow gets a new shape on purpose;
+// with names it writes these alone, and what was recorded before goes on being replayed.
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { approve } from '../../workflows/promotion.ts';
 import { startWorld } from '../support/pipeline.ts';
+import { storeDrawn } from '../support/watched-traffic.ts';
+import { watchId } from '../../workflows/watch-channel.ts';
 
+const wanted = process.argv.slice(2);
 const world = await startWorld();
 
 /** Without what names the machine that recorded it. */
 async function keep(name: string, workflowId: string): Promise<void> {
+  if (wanted.length > 0 && !wanted.includes(name)) return;
   const history = JSON.parse(await world.historyJson(workflowId), (_key, value: unknown) => (typeof value === 'string' ? value.replaceAll(`${process.pid}@${hostname()}`, 'recorder') : value)) as unknown;
   writeFileSync(join(import.meta.dirname, `${name}.json`), `${JSON.stringify(history, null, 1)}\n`);
   console.log(`${name}.json: ${workflowId}`);
@@ -41,6 +46,17 @@ try {
   const expired = await world.night('expired');
   await world.client.workflow.getHandle(`promotion/${expired.handle.workflowId}`).result();
   await keep('promotion-expired', `promotion/${expired.handle.workflowId}`);
+
+  const watched = await world.addWorkload('watched', { watch: '{ share: 0.1, hours: 1, pollSeconds: 1 }' });
+  const night = await world.night('watched');
+  await keep('promotion-watched', `promotion/${night.handle.workflowId}`);
+  const { channel } = watched.workload;
+  while ((await world.store.channel(channel))?.holdback === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
+  await storeDrawn(world.store, watched, { count: 100, failing: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  await storeDrawn(world.store, watched, { count: 1_000, failing: 4, from: 100 });
+  await world.client.workflow.getHandle(watchId(channel, 1)).result();
+  await keep('watch-rolled-back', watchId(channel, 1));
 } finally {
   await world.stop();
 }

@@ -43,8 +43,8 @@ describe('stored histories', () => {
     await replay(bundles.real, file);
   });
 
-  test('cover a promoted, a skipped and a rejected night, and an approved and an expired promotion', () => {
-    const wanted = ['night-promoted', 'night-skipped', 'night-rejected', 'night-awaiting-approval', 'promotion-automatic', 'promotion-approved', 'promotion-expired'];
+  test('cover a promoted, a skipped and a rejected night, an approved, an expired and a watched promotion, and a watch that rolled back', () => {
+    const wanted = ['night-promoted', 'night-skipped', 'night-rejected', 'night-awaiting-approval', 'promotion-automatic', 'promotion-approved', 'promotion-expired', 'promotion-watched', 'watch-rolled-back'];
     expect(files.toSorted()).toEqual(wanted.map((name) => `${name}.json`).toSorted());
   });
 
