@@ -16,6 +16,7 @@ import { addImport } from './commands/import.ts';
 import { addLabel } from './commands/label.ts';
 import { addRun } from './commands/run.ts';
 import { addTrace } from './commands/trace.ts';
+import { addWatch } from './commands/watch.ts';
 import { addWorkload } from './commands/workload.ts';
 
 export function buildProgram(): Command {
@@ -41,6 +42,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addWatch, addTrace, addWorkload, addDoctor]) add(program);
   return program;
 }

@@ -6,8 +6,9 @@ import { resolveId, servingTarget, type Context } from '../context.ts';
 import { rollbackChannel, type RollbackOutput } from '../../activities/rollback.ts';
 import { createLogger } from '../../workers/telemetry.ts';
 import { short, table } from '../output.ts';
+import { addHoldback } from './holdback.ts';
 
-async function channelName(context: Context, name: string | undefined): Promise<string> {
+export async function channelName(context: Context, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
   const channels = [...(await context.workloads()).values()].map(({ workload }) => workload.channel);
   const [only = '', ...others] = channels;
@@ -35,7 +36,7 @@ export async function rollBack(context: Context, input: { channel: string; to?: 
 }
 
 export function addChannel(program: Command): void {
-  program
+  const channel = program
     .command('channel [name]')
     .description('what is live in a channel and its whole history')
     .action(
@@ -46,6 +47,7 @@ export function addChannel(program: Command): void {
         context.out.result(history, (value) => table(['generation', 'live', 'in place of', 'action', 'by', 'when', 'why'], value.map((entry) => [entry.generation, entry.live ? short(entry.live) : 'base', entry.generation === 0 ? '-' : entry.previous ? short(entry.previous) : 'base', entry.action, entry.by, entry.time, entry.reason])));
       }),
     );
+  addHoldback(channel);
 
   program
     .command('rollback [channel]')
