@@ -20,8 +20,8 @@ export interface Channels {
   current(channel: string): Promise<ChannelEntry | null>;
   /** What was last read, without asking: what a request that resolves now would get at the oldest. */
   known(): ChannelEntry[];
-  /** Adapters that replicas have to serve: every live one, and those that a share of sessions was left on. */
-  wanted(): Digest[];
+  /** Former adapters that still answer a share of some channel's sessions. */
+  heldBack(): Digest[];
   /** Counts a request as in flight; call it in the same turn that `current` resolved. Returns its end. */
   begin: (adapter: Digest | null) => () => void;
   /** By adapter digest or `base`. */
@@ -52,10 +52,9 @@ export function createChannels(store: Pick<MetadataStore, 'channel'>, names: rea
       return slot.entry;
     },
     known: () => [...slots.values()].flatMap((slot) => slot.entry ?? []),
-    wanted: () => {
+    heldBack: () => {
       const nowMs = Date.now();
-      const adapters = [...slots.values()].flatMap(({ entry }) => (entry === null ? [] : [entry.live, heldBack(entry, nowMs)]));
-      return [...new Set(adapters)].filter((adapter) => adapter !== null && adapter !== undefined);
+      return [...new Set([...slots.values()].flatMap(({ entry }) => (entry === null ? [] : (heldBack(entry, nowMs) ?? []))))];
     },
     begin: (adapter) => {
       const served = nameOf(adapter);

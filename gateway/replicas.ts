@@ -53,7 +53,8 @@ export function createReplicas(deps: { target: ServingTarget; channels: Channels
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const missing = (replica: Replica): Digest[] => channels.wanted().filter((adapter) => !replica.adapters.has(adapter));
+  const live = (): Digest[] => [...new Set(channels.known().flatMap((entry) => entry.live ?? []))];
+  const missing = (replica: Replica): Digest[] => live().filter((adapter) => !replica.adapters.has(adapter));
 
   async function look(): Promise<void> {
     const states = await target.state();
@@ -70,8 +71,8 @@ export function createReplicas(deps: { target: ServingTarget; channels: Channels
       const before = replica.adapters;
       replica.adapters = new Set(state.adapters.map(({ digest }) => digest));
       if (!replica.healthy) setHealthy(replica, true);
-      for (const adapter of channels.wanted()) {
-        if (before.has(adapter) && !replica.adapters.has(adapter)) logger.warn({ replica: replica.url, adapter }, 'replica lost an adapter that it should serve: it gets no traffic for it until it is loaded again');
+      for (const adapter of live()) {
+        if (before.has(adapter) && !replica.adapters.has(adapter)) logger.warn({ replica: replica.url, adapter }, 'replica lost the live adapter: it gets no traffic for it until it is loaded again');
       }
     }
     for (const replica of replicas) metrics.replicaReady.set({ replica: replica.url }, replica.healthy && missing(replica).length === 0 ? 1 : 0);
@@ -110,13 +111,13 @@ export function createReplicas(deps: { target: ServingTarget; channels: Channels
       .then(() => {
         notBefore.delete(adapter);
         metrics.reloads.inc({ result: 'loaded' });
-        logger.info({ adapter }, 'live adapter is loaded again on every replica');
+        logger.info({ adapter }, 'adapter is loaded again on every replica');
       })
       .catch((error: unknown) => {
         const waitMs = Math.min(LONGEST_BACKOFF_MS, (pause?.waitMs ?? 500) * 2);
         notBefore.set(adapter, { at: performance.now() + waitMs, waitMs });
         metrics.reloads.inc({ result: 'failed' });
-        logger.error({ adapter, error: safeMessage(error), nextTryMs: waitMs }, 'live adapter cannot be loaded on every replica');
+        logger.error({ adapter, error: safeMessage(error), nextTryMs: waitMs }, 'adapter cannot be loaded on every replica');
       })
       // One replica may have it now although another failed.
       .then(refresh)
@@ -129,8 +130,10 @@ export function createReplicas(deps: { target: ServingTarget; channels: Channels
   async function reconcile(): Promise<void> {
     await Promise.all(names.map((name) => channels.current(name)));
     await refresh();
-    const lacking = new Set(replicas.filter(({ healthy }) => healthy).flatMap(missing));
-    await Promise.all([...lacking].map(reload));
+    const healthy = replicas.filter((replica) => replica.healthy);
+    // A former adapter that is held back is loaded as well, but nobody waits for it: the live one answers meanwhile.
+    const former = channels.heldBack().filter((adapter) => healthy.some(({ adapters }) => !adapters.has(adapter)));
+    await Promise.all([...new Set([...healthy.flatMap(missing), ...former])].map(reload));
   }
 
   async function poll(): Promise<void> {
