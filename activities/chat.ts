@@ -14,7 +14,7 @@ function openAiMessage(message: Message): Record<string, unknown> {
 }
 
 /** Asks a case of one arm: with the sampling and the decoding constraint that production used, and none that it did not. */
-export function chatRequest(document: EvalCase, adapter: Digest | null): ChatRequest {
+export function chatRequest(document: Pick<EvalCase, 'messages' | 'tools' | 'sampling' | 'responseFormat'>, adapter: Digest | null): ChatRequest {
   const { messages, tools, sampling, responseFormat } = document;
   return {
     adapter,

@@ -9,6 +9,8 @@ export interface Deps {
   store: MetadataStore;
   blobs: BlobStore;
   target: ServingTarget;
+  /** Replicas apart from production's that evaluations ask; without it they ask `target`. */
+  evaluation?: ServingTarget | undefined;
   workloads: ReadonlyMap<string, LoadedWorkload>;
   redactors: Redactors;
   clock: () => Date;
@@ -17,8 +19,12 @@ export interface Deps {
   logger: Pick<Logger, 'info' | 'warn'>;
   /** Where `trainAdapter` runs, and how long a run waits for a free worker of that device class. */
   gpu: { taskQueue: string; scheduleToStartMs: number };
-  /** Whether no request is in flight on an adapter any more, on any gateway. */
-  drained: (adapter: Digest) => Promise<boolean>;
+  /** Why requests may still be in flight on an adapter, on whichever gateway; null when every gateway says that none is. */
+  busyOn: (adapter: Digest) => Promise<string | null>;
+  /** How long a promotion waits for a replica that does not answer before it goes on without it. */
+  replicaWaitMs: number;
+  /** Where a test ends the process. */
+  faultPoint: (name: string) => void;
   /** Hears of every step that ended: `result` is `ok`, `cancelled` or an error code. */
   observe: (step: string, seconds: number, result: string) => void;
 }

@@ -15,14 +15,17 @@ import { asActivity } from './step.ts';
 import { endWatch, lookAtWatch, openWatch } from './watch.ts';
 
 const GPU_SCHEDULE_TO_START_MS = 10 * 60_000;
+const REPLICA_WAIT_MS = 2 * 60_000;
 
-export type ActivityDeps = Omit<Deps, 'gpu' | 'drained' | 'observe'> & Partial<Pick<Deps, 'drained' | 'observe'>> & {
+type Optional = 'busyOn' | 'replicaWaitMs' | 'faultPoint' | 'observe';
+
+export type ActivityDeps = Omit<Deps, 'gpu' | Optional> & Partial<Pick<Deps, Optional>> & {
   gpu: { taskQueue: string; scheduleToStartMs?: number };
 };
 
 /** Binds the steps to the ports they work through. */
 export function createActivities(given: ActivityDeps) {
-  const deps: Deps = { drained: async () => true, observe: () => undefined, ...given, gpu: { scheduleToStartMs: GPU_SCHEDULE_TO_START_MS, ...given.gpu } };
+  const deps: Deps = { busyOn: async () => null, replicaWaitMs: REPLICA_WAIT_MS, faultPoint: () => undefined, observe: () => undefined, ...given, gpu: { scheduleToStartMs: GPU_SCHEDULE_TO_START_MS, ...given.gpu } };
   return {
     claimRun: asActivity(deps, 'claimRun', claimRun),
     takeSnapshot: asActivity(deps, 'takeSnapshot', takeSnapshot),

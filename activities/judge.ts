@@ -4,9 +4,10 @@ import { canonicalJson } from '../core/digest.ts';
 import { decide, levelOfDecision } from '../core/gate/decide.ts';
 import { RatchetError } from '../core/errors.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
-import type { EvaluateOutput } from './evaluate.ts';
+import { readEvaluation, type EvaluateOutput } from './evaluate.ts';
 import { gateBudget, type EvaluationPlan } from './plan.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
+import { readSuitePairs } from './suites.ts';
 
 export interface ReserveDecisionInput {
   schemaVersion: 1;
@@ -84,6 +85,8 @@ async function verdictOf(deps: Deps, { run, datasetDigest, candidateDigest, eval
     level: levelOfDecision(policy),
     decisionNumber: reserved.decisionNumber,
     outcomes: await deps.store.outcomes(evaluation.evaluationId),
+    suites: await readSuitePairs(deps, (await readEvaluation(deps, evaluation.evaluationDigest))?.suites),
+    otherEngine: evaluation.otherEngine ?? null,
     selfDisagreement: evaluation.selfDisagreement,
     decidedAt: now(deps),
   });

@@ -1,9 +1,11 @@
 // Step 8: makes an adapter live. The compare-and-swap of the channel is the commit point; all before it can be repeated.
-import type { Approval, ChannelEntry, Digest } from '../core/contracts/index.ts';
+import type { Approval, ChannelEntry, Digest, Verdict } from '../core/contracts/index.ts';
 import { RatchetError } from '../core/errors.ts';
+import type { PromotionIntent } from '../stores/ports.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
+import { linkEntry, promotionIntentId } from './intents.ts';
 import { readSettings, updateRun } from './runs.ts';
-import { assertServed, smokeTest } from './serve.ts';
+import { assertIsolated, assertServed, expectedReplicas, smokeTest } from './serve.ts';
 
 export interface RecordApprovalInput {
   schemaVersion: 1;
@@ -41,45 +43,78 @@ export interface PromoteOutput {
   generation: number;
 }
 
+/** Can be repeated from any point: what an attempt whose end nobody heard of has done is found and kept. */
 export async function promote(deps: Deps, input: PromoteInput): Promise<PromoteOutput> {
   await updateRun(deps, input.run.runId, { step: 'promote' });
   const { channel, candidateDigest: candidate, expectedGeneration } = input;
-  const intentId = promotionIntentId(input.run.runId);
-  await deps.store.openIntent({ id: intentId, channel, candidate, expectedGeneration, at: now(deps) });
+  const intent = await deps.store.openIntent({ id: promotionIntentId(input.run.runId), channel, candidate, expectedGeneration, at: now(deps) });
+  deps.faultPoint('after_intent');
   try {
-    const entry = (await promotedBefore(deps, input)) ?? (await prepareAndSwap(deps, input));
-    await linkEntry(deps, input, entry);
-    await deps.store.closeIntent(intentId, 'done');
-    return { schemaVersion: 1, result: 'promoted', generation: entry.generation };
+    const entry = (await promotedBefore(deps, input)) ?? (await prepareAndSwap(deps, input, intent));
+    deps.faultPoint('after_swap');
+    return await concluded(deps, intent.id, entry);
   } catch (error) {
     if (!(error instanceof RatchetError) || error.retryable) throw error;
-    await deps.store.closeIntent(intentId, 'failed');
+    // The hand that was first may have been our own: an attempt that was taken for dead and was not.
+    const entry = await promotedBefore(deps, input);
+    if (entry) return concluded(deps, intent.id, entry);
+    await deps.store.closeIntent(intent.id, 'failed');
     if (error.code !== 'CHANNEL_CONFLICT') throw error;
     const winner = await deps.store.channel(channel);
     return { schemaVersion: 1, result: 'lost', generation: winner?.generation ?? expectedGeneration };
   }
 }
 
-export const promotionIntentId = (runId: string): string => `promotion/${runId}`;
+/** What is left to do once the channel names the adapter. */
+async function concluded(deps: Pick<Deps, 'store'>, intentId: string, entry: ChannelEntry): Promise<PromoteOutput> {
+  await linkEntry(deps, entry);
+  await deps.store.closeIntent(intentId, 'done');
+  return { schemaVersion: 1, result: 'promoted', generation: entry.generation };
+}
 
-async function prepareAndSwap(deps: Deps, input: PromoteInput): Promise<ChannelEntry> {
+async function prepareAndSwap(deps: Deps, input: PromoteInput, intent: PromotionIntent): Promise<ChannelEntry> {
   const { channel, candidateDigest: live, expectedGeneration, verdictDigest, approvalDigest, by } = input;
   const current = await deps.store.channel(channel);
   if (!current) throw new RatchetError('NOT_FOUND', `no channel ${channel}`);
   if (current.generation !== expectedGeneration) throw new RatchetError('CHANNEL_CONFLICT', `${channel} is at generation ${current.generation}, not ${expectedGeneration}`);
-  const verdict = await deps.store.verdict(verdictDigest);
-  if (!verdict) throw new RatchetError('NOT_FOUND', `no verdict ${verdictDigest}`);
-  await prepare(deps, input, current.live);
-  return deps.store.swapChannel({ channel, expectedGeneration, live, action: 'promoted', by, reason: verdict.reason, verdictDigest, approvalDigest, time: now(deps) });
+  const { reason } = await provenBy(deps, input);
+  await prepare(deps, input, { intent, live: current.live });
+  deps.faultPoint('before_swap');
+  return deps.store.swapChannel({ channel, expectedGeneration, intentId: intent.id, live, action: 'promoted', by, reason, verdictDigest, approvalDigest, time: now(deps) });
 }
 
-/** Loads on every replica, reads back, asks one case, and looks whether anybody gets another's answer. */
-async function prepare(deps: Deps, { run, candidateDigest }: PromoteInput, live: Digest | null): Promise<void> {
+/** The verdict, when it is one for exactly this change. */
+async function provenBy(deps: Pick<Deps, 'store'>, { verdictDigest, channel, candidateDigest, expectedGeneration }: PromoteInput): Promise<Verdict> {
+  const verdict = await deps.store.verdict(verdictDigest);
+  if (!verdict) throw new RatchetError('NOT_FOUND', `no verdict ${verdictDigest}`);
+  const { decision } = verdict;
+  if (decision !== 'promote') throw new RatchetError('REQUEST_INVALID', `verdict ${verdictDigest} says ${decision}: nothing is promoted by it`);
+  if (verdict.candidateDigest !== candidateDigest || verdict.channel !== channel || verdict.currentGeneration !== expectedGeneration) {
+    throw new RatchetError('REQUEST_INVALID', `verdict ${verdictDigest} is about ${verdict.candidateDigest} in ${verdict.channel} after generation ${verdict.currentGeneration}: it proves nothing of ${candidateDigest} in ${channel} after ${expectedGeneration}`);
+  }
+  return verdict;
+}
+
+/**
+ * Loads on every replica that may answer, reads back, asks one case, and looks whether anybody gets another's answer.
+ * A replica that mixes adapters up is taken out of traffic; the promotion goes on with the others, if there are any.
+ */
+async function prepare(deps: Deps, { run, channel, candidateDigest }: PromoteInput, { intent, live }: { intent: PromotionIntent; live: Digest | null }): Promise<void> {
   const { workload } = await readSettings(deps, run);
-  await deps.target.load(candidateDigest);
-  await assertServed(deps.target, candidateDigest);
-  await smokeTest(deps, workload.name, candidateDigest);
-  await deps.target.checkIsolation([candidateDigest, ...(live === null || live === candidateDigest ? [] : [live])]);
+  const { present, absent } = await expectedReplicas(deps);
+  const waitedMs = deps.clock().getTime() - Date.parse(intent.at);
+  if (present.length === 0 || (absent.length > 0 && waitedMs < deps.replicaWaitMs)) {
+    throw new RatchetError('SERVING_UNAVAILABLE', `the promotion of ${candidateDigest} waits for ${absent.join(', ') || 'a replica that is in traffic'}`);
+  }
+  if (absent.length > 0) {
+    deps.logger.warn({ channel, adapter: candidateDigest, absent, waitedMs }, 'a promotion goes on without replicas that do not answer: the gateway gives them the adapter before they get traffic');
+  }
+  await deps.target.load(candidateDigest, { replicas: present, onLoaded: () => deps.faultPoint('after_load') });
+  await assertServed(deps.target, candidateDigest, present);
+  deps.faultPoint('after_read_back');
+  await smokeTest(deps, workload.name, candidateDigest, present);
+  deps.faultPoint('after_smoke');
+  await assertIsolated(deps, [candidateDigest, ...(live === null || live === candidateDigest ? [] : [live])], present);
 }
 
 /** The entry that this very promotion made before, in an attempt whose end nobody heard of. */
@@ -87,14 +122,3 @@ async function promotedBefore(deps: Pick<Deps, 'store'>, { channel, verdictDiges
   const history = await deps.store.channelHistory(channel);
   return history.find((entry) => entry.action === 'promoted' && entry.verdictDigest === verdictDigest && entry.live === candidateDigest);
 }
-
-async function linkEntry(deps: Pick<Deps, 'store'>, { verdictDigest, approvalDigest }: PromoteInput, entry: ChannelEntry): Promise<void> {
-  const to = channelEntryId(entry);
-  await deps.store.link([
-    { fromKind: 'verdict', from: verdictDigest, relation: 'promoted_as', toKind: 'channel_entry', to },
-    ...(approvalDigest === null ? [] : [{ fromKind: 'approval' as const, from: approvalDigest, relation: 'allowed', toKind: 'channel_entry' as const, to }]),
-  ]);
-}
-
-/** How lineage names a generation of a channel. */
-export const channelEntryId = ({ channel, generation }: Pick<ChannelEntry, 'channel' | 'generation'>): string => `${channel}@${generation}`;

@@ -1,5 +1,10 @@
-// A run's report for people: what came in, what was trained, the verdict and why, what it cost.
+// A run's report for people: what came in, what was trained, the verdict and why, the suites, each flip, what it cost.
+import type { Digest } from '../core/contracts/index.ts';
+import type { ArmSummary, Rate } from '../core/suites/summary.ts';
+import type { Flip, FlipSide } from './flips.ts';
+import type { PastFailureState } from './past-failures.ts';
 import type { RunReport } from './report.ts';
+import type { SuiteReport } from './suites.ts';
 
 const HEADLINES: Record<RunReport['run']['status'], string> = {
   running: 'is running',
@@ -16,7 +21,12 @@ const HEADLINES: Record<RunReport['run']['status'], string> = {
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 const row = (...cells: (string | number | null)[]): string => `| ${cells.map((cell) => cell ?? '-').join(' | ')} |`;
 
-export function reportMarkdown(report: RunReport): string {
+/** Of each kind; the JSON report has all. */
+const FLIPS_SHOWN = 20;
+const PAST_FAILURES_SHOWN = 20;
+
+/** @param answers texts of the flips' answers by digest; without them only digests are printed */
+export function reportMarkdown(report: RunReport, answers: Readonly<Record<Digest, string>> = {}): string {
   const { run } = report;
   const parts = [
     `# ${run.workload}: the run ${HEADLINES[run.status]}`,
@@ -24,6 +34,9 @@ export function reportMarkdown(report: RunReport): string {
     cameIn(report),
     trained(report),
     verdict(report),
+    suites(report),
+    pastFailures(report),
+    flips(report, answers),
     cost(report),
     digests(report),
   ];
@@ -45,7 +58,7 @@ function trained({ training }: RunReport): string {
   return `## What was trained\n\n${training.examples} examples, ${training.steps} steps, ${training.tokens} tokens; loss ${training.firstLoss.toFixed(3)} → ${training.finalLoss.toFixed(3)}.`;
 }
 
-function verdict({ verdict: found, channel }: RunReport): string {
+function verdict({ verdict: found, channel, evaluation }: RunReport): string {
   if (found === null) return '';
   const { n, b, c, bothPass, bothFail, pOneSided, level, effect, interval } = found;
   return [
@@ -58,11 +71,63 @@ function verdict({ verdict: found, channel }: RunReport): string {
       row('candidate fails', c, bothFail),
     ].join('\n'),
     `One-sided p = ${pOneSided.toPrecision(4)} at level ${level}; effect ${percent(effect)}, 95 % interval ${percent(interval[0])} to ${percent(interval[1])}; ${found.labelled} cases with a blind truth. ${
-      found.selfDisagreement === null ? '' : `The current adapter disagreed with itself on ${percent(found.selfDisagreement)} of repeated cases.`
+      found.selfDisagreement === null ? '' : `The current adapter disagreed with itself on ${percent(found.selfDisagreement)} of ${evaluation?.repeated === undefined ? '' : `${evaluation.repeated} `}repeated cases.`
     }`.trim(),
+    ...(evaluation?.productionBuild === undefined ? [] : [`Asked on replicas apart from production's: engine ${evaluation.engineBuild}${evaluation.productionBuild === evaluation.engineBuild ? ', as production runs' : `, while production runs ${evaluation.productionBuild}: nothing is promoted on such an evaluation`}.`]),
     ...(found.guards.length === 0 ? [] : [['| guard | result | harm | bounds | margin |', '| --- | --- | --- | --- | --- |', ...found.guards.map((guard) => row(guard.id, guard.result, guard.harm.toFixed(3), `${guard.lower.toFixed(3)} … ${guard.upper.toFixed(3)}`, guard.margin))].join('\n')]),
     ...(channel === null ? [] : [`Channel ${channel.name} is at generation ${channel.generation}: ${channel.live ?? 'the base model'}.`]),
   ].join('\n\n');
+}
+
+const rateText = (rate: Rate | undefined): string => (rate === undefined ? '-' : `${rate.good}/${rate.of} (${percent(rate.interval[0])} to ${percent(rate.interval[1])})`);
+
+function suites({ evaluation }: RunReport): string {
+  if (!evaluation?.suites) return '';
+  const { suites: all, asked, kept, seconds } = evaluation.suites;
+  return ['## Suites', `Good of all that was looked at, with 95 % intervals; never part of the test above. ${asked} answers asked in ${seconds.toFixed(1)} s, ${kept} kept from earlier.`, ...all.map(suite)].join('\n\n');
+}
+
+function suite({ name, purpose, description, cases, of, trainingSide, arms, guards }: SuiteReport): string {
+  const metrics = [...new Set(arms.flatMap(({ rates }) => Object.keys(rates)))];
+  const needed = (arm: ArmSummary): string => (arm.medianLatencyMs === null ? '-' : `${arm.medianLatencyMs.toFixed(0)} ms, ${(arm.meanOutputTokens ?? 0).toFixed(0)} tokens`);
+  return [
+    `### ${name} (${purpose.replaceAll('_', ' ')})`,
+    `${description === '' ? '' : `${description.trim()} `}${cases} of ${of} cases.${trainingSide.length === 0 ? '' : ` ${trainingSide.length} more were left out, since what they ask is on the training side: ${trainingSide.slice(0, 10).join(', ')}${trainingSide.length > 10 ? ' …' : ''}.`}`,
+    [row('', ...arms.map(({ arm }) => arm)), row('---', ...arms.map(() => '---')), ...metrics.map((metric) => row(metric.replaceAll('_', ' '), ...arms.map(({ rates }) => rateText(rates[metric])))), row('median latency, mean length', ...arms.map(needed)), row('no answer', ...arms.map(({ missing }) => missing))].join('\n'),
+    ...guards.filter(({ wanted, clusters }) => wanted === null || wanted > clusters).map(({ id, wanted, clusters }) => `Guard "${id}" wants ${wanted === null ? 'more cases than can be planned for' : `about ${wanted} clusters`} to pass a harmless candidate, the suite has ${clusters}: raise its margin or add cases.`),
+  ].join('\n\n');
+}
+
+const STATES: Record<PastFailureState, string> = { fixed: 'fixed by the candidate', still_fixed: 'fixed before, and still', still_broken: 'still broken', broken_again: 'broken again' };
+
+function pastFailures({ evaluation }: RunReport): string {
+  if (!evaluation?.pastFailures) return '';
+  const { known, failures } = evaluation.pastFailures;
+  const count = (state: PastFailureState): number => failures.filter((failure) => failure.state === state).length;
+  const open = failures.filter(({ state }) => state === 'broken_again' || state === 'still_broken');
+  return [
+    '## Is it still fixed?',
+    `${failures.length} of ${known} failures that earlier adapters learned from were asked again. They were learned from, so they prove nothing: they say whether a lesson lasts.`,
+    ['| now | failures |', '| --- | --- |', ...(['still_fixed', 'fixed', 'broken_again', 'still_broken'] as const).map((state) => row(STATES[state], count(state))), row('equal to the correction', failures.filter(({ equalsCorrection }) => equalsCorrection).length)].join('\n'),
+    ...(open.length === 0 ? [] : [['| interaction | failed as | learned in | now |', '| --- | --- | --- | --- |', ...open.slice(0, PAST_FAILURES_SHOWN).map((failure) => row(failure.interactionDigest, failure.failureClasses.join(', '), failure.learnedIn, STATES[failure.state]))].join('\n')]),
+  ].join('\n\n');
+}
+
+function flips({ flips: all = [] }: RunReport, answers: Readonly<Record<Digest, string>>): string {
+  if (all.length === 0) return '';
+  const section = (change: Flip['change'], title: string): string[] => {
+    const some = all.filter((flip) => flip.change === change);
+    if (some.length === 0) return [];
+    return [`### ${title}: ${some.length}`, ...some.slice(0, FLIPS_SHOWN).map((flip) => [`Case \`${flip.caseDigest}\``, side('current', flip.current, answers), side('candidate', flip.candidate, answers)].join('\n\n'))];
+  };
+  return ['## What changed', ...section('lost', 'Only the current passes'), ...section('gained', 'Only the candidate passes')].join('\n\n');
+}
+
+function side(arm: string, { answerDigest, failureClasses, equalsTruth }: FlipSide, answers: Readonly<Record<Digest, string>>): string {
+  const wrong = [...failureClasses, ...(equalsTruth === false ? ['not equal to the truth'] : [])];
+  const text = answerDigest === null ? '(no answer)' : (answers[answerDigest] ?? answerDigest);
+  // A line of the answer cannot end an indented block.
+  return `${arm}${wrong.length === 0 ? '' : ` (${wrong.join(', ')})`}:\n\n${text.split(/\r\n|[\n\r\u2028\u2029]/).map((line) => `    ${line}`).join('\n')}`;
 }
 
 function cost({ cost: spent }: RunReport): string {

@@ -3,7 +3,9 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterManifest, Dataset, Digest, RunRecord, RunRequest, RunStatus, Verdict } from '../core/contracts/index.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
-import { promotionIntentId } from './promote.ts';
+import { readEvaluation, type Evaluation } from './evaluate.ts';
+import { answersOf, flipsOf, type Flip } from './flips.ts';
+import { promotionIntentId } from './intents.ts';
 import { reportMarkdown } from './report-markdown.ts';
 import { updateRun } from './runs.ts';
 
@@ -38,6 +40,10 @@ export interface RunReport {
   dataset: Dataset['counts'] | null;
   training: AdapterManifest['training'] | null;
   verdict: Verdict | null;
+  /** What was asked besides the cases of the test; reports from before there were suites have none. */
+  evaluation?: Pick<Evaluation, 'engineBuild' | 'productionBuild' | 'repeated' | 'suites' | 'pastFailures'> | null;
+  /** Cases on which the arms disagreed; their answers are blobs. */
+  flips?: Flip[];
   channel: { name: string; generation: number; live: Digest | null } | null;
   cost: Cost | null;
 }
@@ -54,8 +60,10 @@ export async function finishRun(deps: Deps, { run, status, reason, cost }: Finis
   const directory = join(deps.home, 'reports');
   await mkdir(directory, { recursive: true });
   const name = join(directory, run.runId.replaceAll(/[^\w.-]+/g, '_'));
-  await writeWhole(`${name}.json`, `${JSON.stringify(report, null, 2)}\n`);
-  await writeWhole(`${name}.md`, reportMarkdown(report));
+  // Answers stand in these files alone: the document names them, and who erases a blob has erased them there.
+  const answers = await answersOf(deps.blobs, report.flips ?? []);
+  await writeWhole(`${name}.json`, `${JSON.stringify({ ...report, answers }, null, 2)}\n`);
+  await writeWhole(`${name}.md`, reportMarkdown(report, answers));
   await deps.store.link([{ fromKind: 'run', from: run.runId, relation: 'reported_in', toKind: 'report', to: reportDigest }]);
   await updateRun(deps, run.runId, { reportDigest });
   return { schemaVersion: 1, reportDigest };
@@ -67,6 +75,8 @@ async function buildReport(deps: Deps, record: RunRecord, cost: Cost | null): Pr
   const manifest = record.adapterDigest === null ? null : await deps.store.adapter(record.adapterDigest);
   const name = deps.workloads.get(record.workload)?.workload.channel;
   const channel = name === undefined ? null : await deps.store.channel(name);
+  const verdict = record.verdictDigest === null ? null : await deps.store.verdict(record.verdictDigest);
+  const evaluation = verdict && (await readEvaluation(deps, verdict.evaluationDigest));
   const { interactions, failing, corrections, cases, deadLetters, byClass } = await deps.store.counts(record.workload);
   return {
     schemaVersion: 1,
@@ -76,11 +86,21 @@ async function buildReport(deps: Deps, record: RunRecord, cost: Cost | null): Pr
     cameIn: { interactions, failing, corrections, cases, deadLetters, byClass },
     dataset: (dataset?.document as Dataset | undefined)?.counts ?? null,
     training: manifest?.training ?? null,
-    verdict: record.verdictDigest === null ? null : await deps.store.verdict(record.verdictDigest),
+    verdict,
+    evaluation: evaluation && part(evaluation),
+    flips: evaluation ? await flipsOf(deps.blobs, evaluation) : [],
     channel: channel && { name: channel.channel, generation: channel.generation, live: channel.live },
     cost: cost ?? (await formerCost(deps, record.reportDigest)),
   };
 }
+
+const part = ({ engineBuild, productionBuild, repeated, suites, pastFailures }: Evaluation): RunReport['evaluation'] => ({
+  engineBuild,
+  ...(productionBuild !== undefined && { productionBuild }),
+  ...(repeated !== undefined && { repeated }),
+  ...(suites && { suites }),
+  ...(pastFailures && { pastFailures }),
+});
 
 async function formerCost(deps: Pick<Deps, 'store'>, reportDigest: Digest | null): Promise<Cost | null> {
   const former = reportDigest === null ? null : await deps.store.document(reportDigest);
@@ -89,6 +109,6 @@ async function formerCost(deps: Pick<Deps, 'store'>, reportDigest: Digest | null
 
 /** A reader never sees half a report. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.tmp`, text);
+  await writeFile(`${path}.tmp`, text, { mode: 0o600 });
   await rename(`${path}.tmp`, path);
 }

@@ -1,6 +1,7 @@
 // A run's record from its first step to its last, and the settings it was started with.
 import type { Digest, RunRecord, RunRequest, WatchPolicy, Workload } from '../core/contracts/index.ts';
 import { canonicalJson } from '../core/digest.ts';
+import type { Suite } from '../core/suites/suite.ts';
 import { RatchetError } from '../core/errors.ts';
 import { coolsOff } from './cooling-off.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
@@ -10,6 +11,8 @@ export interface Settings {
   workload: Workload;
   workloadDigest: Digest;
   outputSchema: Record<string, unknown> | null;
+  /** Settings of a run from before there were suites have none. */
+  suites?: Suite[];
 }
 
 export interface ClaimRunInput {
@@ -35,7 +38,7 @@ export async function claimRun(deps: Deps, input: ClaimRunInput): Promise<ClaimR
   const loaded = deps.workloads.get(input.workload);
   if (!loaded) throw new RatchetError('NOT_FOUND', `this worker knows no workload named ${input.workload}; it has ${[...deps.workloads.keys()].join(', ') || 'none'}`);
   const { workload } = loaded;
-  const settings: Settings = { workload, workloadDigest: loaded.digest, outputSchema: loaded.outputSchema ?? null };
+  const settings: Settings = { workload, workloadDigest: loaded.digest, outputSchema: loaded.outputSchema ?? null, ...(loaded.suites && { suites: loaded.suites }) };
   const settingsDigest = await deps.blobs.put(Buffer.from(canonicalJson(settings)));
   await deps.store.ensureChannel(workload.channel, now(deps));
   const request = await deps.store.claimRequest(input.workload, input.runId);

@@ -1,10 +1,10 @@
 // Step 8: puts adapters on the engine, makes sure that they answer as themselves, and takes them off again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelEntry, Digest } from '../core/contracts/index.ts';
-import { RatchetError } from '../core/errors.ts';
+import { RatchetError, safeMessage } from '../core/errors.ts';
 import type { ServingTarget } from '../stores/ports.ts';
 import { chatRequest } from './chat.ts';
-import type { Deps, RunRef } from './deps.ts';
+import { now, type Deps, type RunRef } from './deps.ts';
 import { readSettings } from './runs.ts';
 import type { Touch } from './step.ts';
 
@@ -13,32 +13,65 @@ const DRAIN_POLL_MS = 1_000;
 /** An adapter with a request in flight for longer stays loaded until the next promotion. */
 const DRAIN_LIMIT_MS = 10 * 60_000;
 
+/** Who signs a mark that the isolation check made. */
+export const ISOLATION_CHECK = 'isolation check';
+
 /**
- * Asks every replica whether it lives and serves the adapter.
+ * The replicas that may answer production, by whether they answer now. One that is out of traffic (it mixes adapters up, or a
+ * person took it out) is not counted: the gateway gives it what is live before it comes back.
+ */
+export async function expectedReplicas(deps: Pick<Deps, 'store' | 'target'>): Promise<{ present: string[]; absent: string[] }> {
+  const out = new Set((await deps.store.replicaMarks()).filter(({ inTraffic }) => !inTraffic).map(({ replica }) => replica));
+  const expected = (await deps.target.state()).filter(({ url }) => !out.has(url));
+  return { present: expected.filter(({ healthy }) => healthy).map(({ url }) => url), absent: expected.filter(({ healthy }) => !healthy).map(({ url }) => url) };
+}
+
+/**
+ * Asks replicas (default: every one) whether they live and serve the adapter.
  * @throws SERVING_UNAVAILABLE, ADAPTER_NOT_SERVED
  */
-export async function assertServed(target: ServingTarget, adapter: Digest | null): Promise<void> {
+export async function assertServed(target: ServingTarget, adapter: Digest | null, replicas: readonly string[] = target.replicas): Promise<void> {
   for (const replica of await target.state()) {
+    if (!replicas.includes(replica.url)) continue;
     if (!replica.healthy) throw new RatchetError('SERVING_UNAVAILABLE', `replica ${replica.url} does not answer`);
     if (adapter !== null && !replica.adapters.some(({ digest }) => digest === adapter)) throw new RatchetError('ADAPTER_NOT_SERVED', `replica ${replica.url} does not serve ${adapter}`);
   }
 }
 
 /**
- * Asks every replica one fixed case: the first of the workload's pool. Whether the answer is good is the gate's business.
+ * Asks each replica one fixed case: the first of the workload's pool. Whether the answer is good is the gate's business.
  * @throws SMOKE_TEST_FAILED when a live replica gives no answer
  */
-export async function smokeTest(deps: Pick<Deps, 'store' | 'target'>, workload: string, adapter: Digest): Promise<void> {
+export async function smokeTest(deps: Pick<Deps, 'store' | 'target'>, workload: string, adapter: Digest, replicas: readonly string[]): Promise<void> {
   const [first] = await deps.store.cases(workload);
   if (!first) throw new RatchetError('SMOKE_TEST_FAILED', `${workload} has no case to ask`);
-  for (const replica of deps.target.replicas) {
+  for (const replica of replicas) {
     const answer = await deps.target.chat(chatRequest(first.case, adapter), { replica, timeoutMs: SMOKE_TIMEOUT_MS }).catch(async () => {
-      await assertServed(deps.target, adapter);
+      await assertServed(deps.target, adapter, [replica]);
       throw new RatchetError('SMOKE_TEST_FAILED', `replica ${replica} answered case ${first.caseDigest} with an error`);
     });
     const empty = answer.text.trim() === '' && (answer.toolCalls ?? []).length === 0;
     if (empty || answer.finishReason === 'error') throw new RatchetError('SMOKE_TEST_FAILED', `replica ${replica} gave no answer to case ${first.caseDigest}`);
   }
+}
+
+/**
+ * Looks on each replica whether anybody gets another adapter's answer, and takes those where that is so out of traffic.
+ * @throws ISOLATION_BROKEN when none is left
+ */
+export async function assertIsolated(deps: Pick<Deps, 'store' | 'target' | 'clock' | 'logger'>, adapters: readonly Digest[], replicas: readonly string[]): Promise<void> {
+  const results = await Promise.allSettled(replicas.map((replica) => deps.target.checkIsolation(adapters, { replicas: [replica] })));
+  const failures: RatchetError[] = [];
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') continue;
+    const [replica = '', error] = [replicas[index], result.reason as unknown];
+    if (!(error instanceof RatchetError && error.code === 'ISOLATION_BROKEN')) throw error;
+    failures.push(error);
+    await deps.store.markReplica({ replica, inTraffic: false, cause: 'isolation', reason: error.message, by: ISOLATION_CHECK, at: now(deps) });
+    deps.logger.warn({ replica, error: safeMessage(error) }, 'a replica mixes adapters up: it is taken out of traffic');
+  }
+  const [first] = failures;
+  if (first && failures.length === replicas.length) throw first;
 }
 
 export interface UnloadAdapterInput {
@@ -50,15 +83,14 @@ export interface UnloadAdapterInput {
 export interface UnloadOutput {
   schemaVersion: 1;
   unloaded: Digest[];
+  /** What should have gone and stays, and why. */
+  kept?: { adapterDigest: Digest; reason: string }[];
 }
 
 /** Takes a candidate off the replicas that was not promoted. Does nothing to an adapter that a channel uses. */
 export async function unloadAdapter(deps: Deps, { run, adapterDigest }: UnloadAdapterInput): Promise<UnloadOutput> {
   const { workload } = await readSettings(deps, run);
-  const used = await adaptersInUse(deps, workload.keepLoaded);
-  if (used.has(adapterDigest)) return { schemaVersion: 1, unloaded: [] };
-  await deps.target.unload(adapterDigest);
-  return { schemaVersion: 1, unloaded: [adapterDigest] };
+  return { schemaVersion: 1, unloaded: await unloadUnused(deps, adapterDigest, workload.keepLoaded) };
 }
 
 export interface UnloadFormerInput {
@@ -66,31 +98,50 @@ export interface UnloadFormerInput {
   run: RunRef;
 }
 
-/** Takes the channel's oldest adapters off the replicas, each once no request is in flight on it; `keepLoaded` former ones stay. */
+/** Takes the channel's oldest adapters off the replicas, each once no gateway has a request in flight on it; `keepLoaded` former ones stay. */
 export async function unloadFormer(deps: Deps, { run }: UnloadFormerInput, { signal }: Touch): Promise<UnloadOutput> {
   const { workload } = await readSettings(deps, run);
   const used = await adaptersInUse(deps, workload.keepLoaded);
   const former = new Set((await deps.store.channelHistory(workload.channel)).map((entry) => entry.live));
   const loaded = new Set((await deps.target.state()).flatMap((replica) => replica.adapters.map(({ digest }) => digest)));
   const leaving = [...loaded].filter((digest) => former.has(digest) && !used.has(digest));
+  deps.faultPoint('before_unload');
   const unloaded: Digest[] = [];
+  const kept: { adapterDigest: Digest; reason: string }[] = [];
   const deadlineMs = performance.now() + DRAIN_LIMIT_MS;
   for (const digest of leaving) {
-    let drained = await deps.drained(digest);
-    while (!drained && performance.now() < deadlineMs) {
+    let reason = await deps.busyOn(digest);
+    if (reason !== null) deps.logger.info({ adapter: digest, reason }, 'a former adapter waits to be unloaded');
+    while (reason !== null && performance.now() < deadlineMs) {
       await sleep(DRAIN_POLL_MS, undefined, { signal });
-      drained = await deps.drained(digest);
+      reason = await deps.busyOn(digest);
     }
-    if (!drained) continue;
-    await deps.target.unload(digest);
-    unloaded.push(digest);
+    if (reason !== null) {
+      deps.logger.warn({ adapter: digest, reason }, 'a former adapter stays loaded');
+      kept.push({ adapterDigest: digest, reason });
+      continue;
+    }
+    unloaded.push(...(await unloadUnused(deps, digest, workload.keepLoaded)));
   }
-  return { schemaVersion: 1, unloaded };
+  return { schemaVersion: 1, unloaded, ...(kept.length === 0 ? {} : { kept }) };
 }
 
-/** Every channel's live adapter and the `keepLoaded` last ones before it. */
+/** Asks again right before and right after: while requests were waited for, a rollback may have brought the adapter back. */
+async function unloadUnused(deps: Pick<Deps, 'store' | 'target' | 'logger'>, adapter: Digest, keepLoaded: number): Promise<Digest[]> {
+  const used = async (): Promise<boolean> => (await adaptersInUse(deps, keepLoaded)).has(adapter);
+  if (await used()) return [];
+  // One that does not answer is not asked: when it comes back, it has what it had, or nothing.
+  const replicas = (await deps.target.state()).filter(({ healthy }) => healthy).map(({ url }) => url);
+  await deps.target.unload(adapter, { replicas });
+  if (!(await used())) return [adapter];
+  deps.logger.warn({ adapter }, 'an adapter came back into use while it was unloaded: it is loaded again');
+  await deps.target.load(adapter, { replicas });
+  return [];
+}
+
+/** Every channel's live adapter and the `keepLoaded` last ones before it, and what promotions under way are about to make live. */
 async function adaptersInUse(deps: Pick<Deps, 'store'>, keepLoaded: number): Promise<Set<Digest>> {
-  const inUse = new Set<Digest>();
+  const inUse = new Set((await deps.store.openIntents()).map(({ candidate }) => candidate));
   for (const { channel } of await deps.store.channels()) {
     for (const digest of keptLoaded(await deps.store.channelHistory(channel), keepLoaded)) inUse.add(digest);
   }

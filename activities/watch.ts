@@ -5,7 +5,7 @@ import { coolingOffUntil, WATCH_ACTOR } from '../core/watch/cooling-off.ts';
 import { WINDOWS } from '../core/watch/e-process.ts';
 import { alarmInWords, judgeWatch, WATCHED_CLASSES, type ClassLook } from '../core/watch/judge.ts';
 import { now, type Deps } from './deps.ts';
-import { channelEntryId } from './promote.ts';
+import { channelEntryId } from './intents.ts';
 import type { Touch } from './step.ts';
 
 const HOUR_MS = 3_600_000;

@@ -19,6 +19,13 @@ export function action<A extends unknown[]>(run: (context: Context, ...args: A) 
   };
 }
 
+/** A generation or a count that may be none. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || text.trim() === '') throw new InvalidArgumentError('It must be a whole number, 0 or above.');
+  return value;
+}
+
 export function positiveInt(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number above 0.');

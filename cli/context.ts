@@ -19,7 +19,8 @@ export interface Context {
   workloads(): Promise<Map<string, LoadedWorkload>>;
   /** The named workload, or the only one. */
   workload(name?: string): Promise<LoadedWorkload>;
-  temporal(): Promise<Client>;
+  /** @param connectTimeoutMs of the first call; the connection is shared */
+  temporal(connectTimeoutMs?: number): Promise<Client>;
   close(): Promise<void>;
 }
 
@@ -27,10 +28,10 @@ export function createContext(options: { json?: boolean | undefined }): Context 
   const config = parseConfig(process.env);
   const paths = homePaths(config.home);
   const closers: (() => Promise<void>)[] = [];
-  const once = <T>(open: () => Promise<T>, close?: (value: T) => Promise<void>) => {
+  const once = <T, A extends unknown[] = []>(open: (...args: A) => Promise<T>, close?: (value: T) => Promise<void>) => {
     let pending: Promise<T> | undefined;
-    return () => {
-      pending ??= open().then((value) => {
+    return (...args: A) => {
+      pending ??= open(...args).then((value) => {
         if (close) closers.push(() => close(value));
         return value;
       });
@@ -52,10 +53,10 @@ export function createContext(options: { json?: boolean | undefined }): Context 
       return found;
     },
     temporal: once(
-      async () => {
+      async (connectTimeout: number = 5000) => {
         try {
           const { address, apiKey, tls, namespace } = config.temporal;
-          const connection = await Connection.connect({ address, tls: tls ?? null, ...(apiKey === undefined ? {} : { apiKey }), connectTimeout: 5000 });
+          const connection = await Connection.connect({ address, tls: tls ?? null, ...(apiKey === undefined ? {} : { apiKey }), connectTimeout });
           return new Client({ connection, namespace });
         } catch (error) {
           throw new RatchetError('TEMPORAL_UNAVAILABLE', `no answer from ${config.temporal.address}`, { cause: error });

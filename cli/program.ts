@@ -14,7 +14,9 @@ import { addFailures } from './commands/failures.ts';
 import { addGate } from './commands/gate.ts';
 import { addImport } from './commands/import.ts';
 import { addLabel } from './commands/label.ts';
+import { addReplica } from './commands/replica.ts';
 import { addRun } from './commands/run.ts';
+import { addSuite } from './commands/suite.ts';
 import { addTrace } from './commands/trace.ts';
 import { addWatch } from './commands/watch.ts';
 import { addWorkload } from './commands/workload.ts';
@@ -42,6 +44,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addWatch, addTrace, addWorkload, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addReplica, addWatch, addTrace, addWorkload, addSuite, addDoctor]) add(program);
   return program;
 }

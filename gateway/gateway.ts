@@ -11,12 +11,15 @@ import { createChannels } from './channels.ts';
 import { createChatHandler } from './chat.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { Refusal, sendJson, sendRefusal } from './refusal.ts';
-import { createReplicas, type ReplicaReport } from './replicas.ts';
+import { createReplicas, type ReplicaReport, type ReplicasDeps } from './replicas.ts';
 import type { ServedWorkload } from './turn.ts';
 import { createUpstream } from './upstream.ts';
 
 export interface GatewayDeps {
   store: Pick<MetadataStore, 'channel'>;
+  /** Where replicas are marked that may not answer; shared with the other gateways and the pipeline. */
+  marks?: ReplicasDeps['marks'];
+  isolation?: ReplicasDeps['isolation'];
   target: ServingTarget;
   /** By channel; other channels of the store are not served here. */
   workloads: ReadonlyMap<string, ServedWorkload>;
@@ -54,7 +57,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const { store, target, workloads, logger, host = '127.0.0.1', port = 0, metrics = createMetrics() } = deps;
   const names = [...workloads.keys()];
   const channels = createChannels(store, names);
-  const replicas = createReplicas({ target, channels, names, logger, metrics, pollMs: deps.pollMs ?? 1_000 });
+  const replicas = createReplicas({ target, channels, names, logger, metrics, pollMs: deps.pollMs ?? 1_000, marks: deps.marks, isolation: deps.isolation });
   const upstream = createUpstream(target.replicas, deps.vllmApiKey);
   const chat = createChatHandler({
     settings: {
@@ -91,7 +94,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     const list = (await entries()).map(({ channel, generation, live }) => ({
       channel,
       generation,
-      ready: report.some((replica) => replica.healthy && (live === null || !replica.missing.includes(live))),
+      ready: report.some((replica) => replica.inTraffic && (live === null || !replica.missing.includes(live))),
     }));
     const ready = list.length > 0 && list.every((one) => one.ready);
     sendJson(res, ready ? 200 : 503, { ready, channels: list, replicas: report });

@@ -37,42 +37,61 @@ export interface Position {
 export type Ask = (adapter: Digest | null, body: Record<string, unknown>) => Promise<unknown>;
 
 /**
+ * What each arm of a replica answered alone, at a time when nobody else was answered. Under traffic no arm is alone: an engine
+ * that gives the base an adapter's answer gives it that in both halves of the check, which then agree. What it answered in a
+ * quiet moment does not agree. By arm; kept by whoever checks the same engine again.
+ */
+export type Quiet = Map<string, Answers>;
+
+/**
  * Asks the prompts of each arm (the base and every adapter) with no other arm in the batch, then those of all arms together.
  * An arm is broken when one of its mixed answers is further than the tolerance from its own answer alone, or when all of them
  * together are nearer to another arm's answers: the second rule finds the mix-up with an adapter that changes little.
+ * The same holds of its answers alone and what is known of it from a quiet moment.
+ * @param quiet read; `alone` in the result may be kept in it by a caller who knows that nobody else was answered
  * @throws ISOLATION_BROKEN naming the replica, the broken arms and the arm that each answers like
  */
-export async function checkReplica(replica: string, adapters: readonly Digest[], ask: Ask): Promise<{ replica: string; prompts: number; arms: number }> {
+export async function checkReplica(replica: string, adapters: readonly Digest[], ask: Ask, quiet: ReadonlyMap<string, Answers> = new Map()): Promise<{ replica: string; prompts: number; arms: number; tokens: number; alone: Quiet }> {
+  let tokens = 0;
+  const counted: Ask = async (arm, body) => {
+    const answer = await ask(arm, body);
+    const { prompt_tokens: read = 0, completion_tokens: written = 0 } = (answer as Completion).usage ?? {};
+    tokens += read + written;
+    return answer;
+  };
   const arms: (Digest | null)[] = [null, ...new Set(adapters)];
   const alone: Answers[] = [];
   for (const arm of arms) {
     // As many at once as the arm has in the mixed batch: the engine's kernels differ by batch size.
-    const [first = []] = await Promise.all(Array.from({ length: ROUNDS }, () => Promise.all(PROMPTS.map((prompt) => positions(arm, prompt, ask)))));
+    const [first = []] = await Promise.all(Array.from({ length: ROUNDS }, () => Promise.all(PROMPTS.map((prompt) => positions(arm, prompt, counted)))));
     alone.push(first);
   }
-  const mixed: Answers[][] = arms.map(() => []);
+  const known = arms.map((arm, index) => quiet.get(nameOf(arm)) ?? alone[index] ?? []);
+  const mixed: Answers[][] = arms.map((_arm, index) => (quiet.has(nameOf(arms[index] ?? null)) ? [alone[index] ?? []] : []));
   await Promise.all(
     Array.from({ length: ROUNDS }, (_, round) => {
       const answers = arms.map((): Answers => []);
-      mixed.forEach((rounds, arm) => rounds.push(answers[arm] ?? []));
+      for (const [arm, rounds] of mixed.entries()) rounds.push(answers[arm] ?? []);
       const order = [...arms.keys()];
       return PROMPTS.flatMap((text, prompt) =>
         (round % 2 === 0 ? order : order.toReversed()).map(async (arm) => {
           const own = answers[arm];
-          if (own) own[prompt] = await positions(arms[arm] ?? null, text, ask);
+          if (own) own[prompt] = await positions(arms[arm] ?? null, text, counted);
         }),
       );
     }).flat(),
   );
-  const name = (arm: number): string => arms[arm] ?? 'base';
+  const name = (arm: number): string => nameOf(arms[arm] ?? null);
   const broken = mixed.flatMap((rounds, arm) => {
-    const finding = judge(arm, alone, rounds);
+    const finding = judge(arm, known, rounds);
     if (finding === null) return [];
     return [`${name(arm)} is off by ${finding.by.toFixed(2)}${finding.like === undefined ? '' : ` and answers like ${name(finding.like)}`}`];
   });
   if (broken.length > 0) throw new RatchetError('ISOLATION_BROKEN', `${replica}: answers in a mixed batch of ${arms.length} arms and alone differ (mean log-probability, tolerance ${TOLERANCE}): ${broken.join('; ')}`);
-  return { replica, prompts: PROMPTS.length, arms: arms.length };
+  return { replica, prompts: PROMPTS.length, arms: arms.length, tokens, alone: new Map(arms.map((arm, index) => [nameOf(arm), alone[index] ?? []])) };
 }
+
+const nameOf = (arm: Digest | null): string => arm ?? 'base';
 
 /** One answer for each prompt. */
 export type Answers = (readonly Position[])[];
@@ -139,5 +158,6 @@ async function positions(arm: Digest | null, prompt: string, ask: Ask): Promise<
 }
 
 interface Completion {
+  usage?: { prompt_tokens?: number; completion_tokens?: number };
   choices?: { logprobs?: { content?: { token: string; logprob: number; top_logprobs?: { token: string; logprob: number }[] }[] } }[];
 }

@@ -117,6 +117,25 @@ export interface CaseRow {
   retiredBy: Digest | null;
 }
 
+/** An answer depends on these, besides its question. */
+export interface AnswerKey {
+  /** null: the base model, which `samplingDigest` names. */
+  adapterDigest: Digest | null;
+  engineBuild: string;
+  /** Over the sampling and the base model's digest. */
+  samplingDigest: Digest;
+}
+
+export interface KeptAnswer extends AnswerKey {
+  questionDigest: Digest;
+  /** The evaluation in which it was asked. */
+  askedIn: string;
+  /** The answer as a blob (see activities/suites.ts). */
+  answerDigest: Digest;
+  latencyMs: number;
+  outputTokens: number;
+}
+
 export interface GateDecision {
   runId: string;
   channel: string;
@@ -140,8 +159,22 @@ export interface PromotionIntent {
   at: string;
 }
 
+/** Why a replica may answer or not. What the isolation check took out it puts back; what a person took out only a person. */
+export interface ReplicaMark {
+  replica: string;
+  inTraffic: boolean;
+  cause: 'isolation' | 'person';
+  reason: string;
+  by: string;
+  at: string;
+}
+
 export interface ChannelSwap {
   channel: string;
+  /** The promotion that this swap ends: it is refused when that was given up meanwhile. */
+  intentId?: string;
+  /** A person's change, made on the store itself: Temporal is to hear of it afterwards. */
+  byHand?: boolean;
   expectedGeneration: number;
   live: Digest | null;
   action: ChannelEntry['action'];
@@ -191,6 +224,10 @@ export interface MetadataStore {
   /** Idempotent per (evaluationId, caseDigest, arm): the first answer counts. */
   saveOutcomes(outcomes: readonly Outcome[]): Promise<void>;
   outcomes(evaluationId: string): Promise<Outcome[]>;
+  /** Keeps answers for later evaluations; the first one to a question of an adapter on an engine build with a sampling stays. */
+  keepAnswers(answers: readonly KeptAnswer[]): Promise<void>;
+  /** Those of the questions that this adapter has answered on this build with this sampling. */
+  keptAnswers(query: AnswerKey & { questionDigests: readonly Digest[] }): Promise<KeptAnswer[]>;
 
   // documents: small immutable JSON, named by digest
   putDocument(kind: NodeKind, document: unknown): Promise<Digest>;
@@ -229,9 +266,20 @@ export interface MetadataStore {
   channelHistory(channel: string): Promise<ChannelEntry[]>;
   /** Compare-and-swap, the commit point of every promotion and rollback. Throws CHANNEL_CONFLICT. */
   swapChannel(swap: ChannelSwap): Promise<ChannelEntry>;
+  /** Rollbacks by hand that Temporal has not heard of, oldest first. */
+  rollbacksToRecord(): Promise<ChannelEntry[]>;
+  rollbackRecorded(channel: string, generation: number): Promise<void>;
   openIntent(intent: Omit<PromotionIntent, 'state'>): Promise<PromotionIntent>;
   closeIntent(id: string, state: 'done' | 'failed'): Promise<void>;
   openIntents(): Promise<PromotionIntent[]>;
+
+  // the fleet
+  /** The last mark of every replica that has one; one without may answer. */
+  replicaMarks(): Promise<ReplicaMark[]>;
+  /** False when it changes nothing: it stands so already, or the isolation check would put back what a person took out. */
+  markReplica(mark: ReplicaMark): Promise<boolean>;
+  /** True for one caller only: nobody has claimed the replica's check at or after `notSince`. */
+  claimReplicaCheck(replica: string, at: string, notSince: string): Promise<boolean>;
 
   // the watch after a promotion
   /** The last one set for a generation counts; entries carry it. Throws CHANNEL_CONFLICT when the channel is at another generation. */
@@ -293,8 +341,18 @@ export interface ReplicaState {
   url: string;
   healthy: boolean;
   engineBuild: string;
-  /** Adapters by digest name with the path they were read from (`root` of /v1/models). */
+  /** Adapters by digest name with the path they were read from (`root` of /v1/models), which is the digest's own folder. */
   adapters: { digest: Digest; root: string }[];
+  /** Names that it serves and that are neither the base nor an adapter from its own folder: nothing of ours put them there. */
+  strangers?: string[];
+}
+
+export interface LoadOptions {
+  /** Default: all. */
+  replicas?: readonly string[];
+  /** Hears of each replica that serves it. */
+  onLoaded?: (replica: string) => void;
+  signal?: AbortSignal;
 }
 
 /** The engine that serves, seen through its own API: what is evaluated is what is served. */
@@ -303,11 +361,15 @@ export interface ServingTarget {
   readonly baseModel: string;
   /** Largest rank that every replica was started for. */
   readonly maxLoraRank: number;
-  state(): Promise<ReplicaState[]>;
-  /** Checks the files' digests, loads on every replica under the digest and reads back. Idempotent. */
-  load(adapter: Digest): Promise<void>;
-  unload(adapter: Digest): Promise<void>;
-  /** Throws ISOLATION_BROKEN when answers alone and in a mixed batch differ on any replica. */
-  checkIsolation(adapters: readonly Digest[]): Promise<{ replica: string; prompts: number; arms: number }[]>;
+  state(options?: { timeoutMs?: number }): Promise<ReplicaState[]>;
+  /** Checks the files' digests, loads on the replicas under the digest and reads back. Idempotent. Every replica gets its turn; then the first failure is thrown. */
+  load(adapter: Digest, options?: LoadOptions): Promise<void>;
+  unload(adapter: Digest, options?: Pick<LoadOptions, 'replicas'>): Promise<void>;
+  /** Throws ISOLATION_BROKEN when answers alone and in a mixed batch differ on any of the replicas. */
+  checkIsolation(adapters: readonly Digest[], options?: Pick<LoadOptions, 'replicas'>): Promise<{ replica: string; prompts: number; arms: number; tokens?: number }[]>;
+  /** Tokens that the replica has read and written since its start, by its own count; null when it does not count. */
+  tokensServed?(replica: string): Promise<number | null>;
   chat(request: ChatRequest, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<ChatAnswer>;
+  /** How probable the model finds a text, without any chat template: the sum over its tokens but the first, natural logarithm. */
+  logprob(request: { adapter: Digest | null; text: string }, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<{ logprob: number; tokens: number; latencyMs: number }>;
 }

@@ -1,10 +1,12 @@
 // Reads a workload file with the rule files and the schema that it names, and lists every mistake with its line and column.
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DetectorSettings, RuleFile, Workload, type Digest } from '../core/contracts/index.ts';
 import { checkRules } from '../core/detect/policy-check.ts';
 import { digestOfJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
+import type { Suite } from '../core/suites/suite.ts';
+import { readSchema } from './schema-file.ts';
+import { checkSuiteGuards, readSuites } from './suites.ts';
 import { failWith, parseWith, readYaml, WorkloadMistakes, type Mistake, type YamlFile } from './yaml-file.ts';
 
 export interface LoadedWorkload {
@@ -13,6 +15,7 @@ export interface LoadedWorkload {
   /** Over the documents as written (with the rule files and the output schema it names), never over re-parsed ones with defaults filled in. */
   digest: Digest;
   outputSchema?: Record<string, unknown>;
+  suites?: Suite[];
   file: string;
 }
 
@@ -70,19 +73,6 @@ async function readRules(file: YamlFile, written: DetectorSettings): Promise<Rea
   return { settings, documents, mistakes };
 }
 
-/** @returns the schema, or the mistake in its place */
-async function readSchema(file: YamlFile, name: string): Promise<{ schema?: Record<string, unknown>; mistakes: Mistake[] }> {
-  const mistake = (message: string): { mistakes: Mistake[] } => ({ mistakes: [file.mistakeAt(['outputSchema'], `outputSchema: ${name} ${message}`)] });
-  let schema: unknown;
-  try {
-    schema = JSON.parse(await readFile(resolve(dirname(file.path), name), 'utf8'));
-  } catch (error) {
-    return mistake(error instanceof SyntaxError ? 'is not JSON' : 'cannot be read');
-  }
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return mistake('is not a JSON object');
-  return { schema: schema as Record<string, unknown>, mistakes: [] };
-}
-
 /**
  * Reads and checks one workload file, the rule files and the schema that it names. The examples of every rule are run.
  * @throws WORKLOAD_INVALID listing all mistakes as `file:line:column message`, or that the file cannot be read.
@@ -98,14 +88,16 @@ export async function readWorkload(name: string): Promise<LoadedWorkload> {
 
   const rules = await readRules(file, written.detectors);
   const output = written.outputSchema === undefined ? { mistakes: [] } : await readSchema(file, written.outputSchema);
-  const found = [...output.mistakes, ...rules.mistakes];
+  const suites = await readSuites(file, written.suites);
+  const workload: Workload = { ...written, detectors: rules.settings };
+  const guards = suites.mistakes.length > 0 ? [] : checkSuiteGuards(file, workload, suites.suites);
+  const found = [...output.mistakes, ...rules.mistakes, ...suites.mistakes, ...guards];
   if (found.length > 0) return failWith(found);
 
   const outputSchema = output.schema;
-  const { documents } = rules;
-  const isAlone = outputSchema === undefined && documents.length === 0;
-  const digest = digestOfJson(isAlone ? file.asWritten : { workload: file.asWritten, ...(outputSchema && { outputSchema }), ...(documents.length > 0 && { ruleFiles: documents }) });
-  return { workload: { ...written, detectors: rules.settings }, digest, ...(outputSchema && { outputSchema }), file: file.path };
+  const named = { ...(outputSchema && { outputSchema }), ...(rules.documents.length > 0 && { ruleFiles: rules.documents }), ...(suites.documents.length > 0 && { suites: suites.documents }) };
+  const digest = digestOfJson(Object.keys(named).length === 0 ? file.asWritten : { workload: file.asWritten, ...named });
+  return { workload, digest, ...(outputSchema && { outputSchema }), ...(suites.suites.length > 0 && { suites: suites.suites }), file: file.path };
 }
 
 /** Reads all files; the names of workloads and channels must differ. */

@@ -38,10 +38,15 @@ const Environment = z
     KAFKA_TOPIC_CORRECTIONS: z.string().default('agent.corrections').describe('topic of corrections'),
     KAFKA_GROUP: z.string().default('ratchet-ingest').describe('consumer group of ingest'),
     VLLM_REPLICAS: list.prefault('http://127.0.0.1:8000').describe('base URLs of the vLLM replicas, separated by commas'),
+    VLLM_EVALUATION_REPLICAS: list.optional().describe('base URLs of replicas that only evaluations ask, separated by commas: production is then not slowed by a night. They must run the same engine build as VLLM_REPLICAS, else nothing is promoted; without it evaluations ask those'),
     VLLM_MAX_LORA_RANK: z.coerce.number().int().positive().default(16).describe('largest adapter rank that the replicas take: their `--max-lora-rank`'),
+    VLLM_REPLICA_WAIT_SECONDS: z.coerce.number().min(0).max(600).default(120).describe('how long a promotion waits for a replica that does not answer before it goes on without it'),
+    ISOLATION_INTERVAL_SECONDS: z.coerce.number().positive().default(900).describe('least time between two isolation checks of a replica in traffic'),
+    ISOLATION_MAX_SHARE: z.coerce.number().gt(0).max(1).default(0.01).describe('largest share of a replica\'s tokens that its isolation checks may take; an idle one is checked once a day'),
     VLLM_API_KEY: z.string().optional().describe('key that vLLM asks for on /v1'),
     GATEWAY_HOST: z.string().default('127.0.0.1').describe('address the gateway binds to'),
     GATEWAY_PORT: port.default(8080).describe('port of the gateway; 0 takes a free one'),
+    GATEWAY_URLS: list.optional().describe('base URLs of every gateway, separated by commas: all are asked before an adapter is unloaded. Default: the one at GATEWAY_HOST and GATEWAY_PORT'),
     GATEWAY_ALLOW_BASE: flag.prefault('false').describe('lets callers ask `<channel>@base`, the base model, for comparisons; such answers are not published'),
     API_HOST: z.string().default('127.0.0.1').describe('address that the HTTP door for records binds to'),
     API_PORT: port.default(8081).describe('port of the HTTP door; 0 takes a free one'),
@@ -89,7 +94,11 @@ export interface Config {
     topics: { interactions: string; corrections: string };
     group: string;
   };
-  vllm: { replicas: string[]; apiKey: string | undefined; maxLoraRank: number };
+  vllm: { replicas: string[]; evaluationReplicas: string[]; apiKey: string | undefined; maxLoraRank: number };
+  replicaWaitMs: number;
+  isolation: { intervalMs: number; maxShare: number };
+  /** Base URLs of every gateway. */
+  gatewayUrls: string[];
   gateway: { host: string; port: number; allowBaseArm: boolean };
   api: { host: string; port: number; tokens: string[]; maxBodyBytes: number };
   metrics: { host: string; port: number };
@@ -145,12 +154,21 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       topics: { interactions: e.KAFKA_TOPIC_INTERACTIONS, corrections: e.KAFKA_TOPIC_CORRECTIONS },
       group: e.KAFKA_GROUP,
     },
-    vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
+    vllm: { replicas: e.VLLM_REPLICAS.map((url) => url.replace(/\/+$/, '')), evaluationReplicas: (e.VLLM_EVALUATION_REPLICAS ?? []).map((url) => url.replace(/\/+$/, '')), apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
+    replicaWaitMs: e.VLLM_REPLICA_WAIT_SECONDS * 1000,
+    isolation: { intervalMs: e.ISOLATION_INTERVAL_SECONDS * 1000, maxShare: e.ISOLATION_MAX_SHARE },
+    gatewayUrls: (e.GATEWAY_URLS ?? [hereUrl(e.GATEWAY_HOST, e.GATEWAY_PORT)]).map((url) => url.replace(/\/+$/, '')),
     gateway: { host: e.GATEWAY_HOST, port: e.GATEWAY_PORT, allowBaseArm: e.GATEWAY_ALLOW_BASE },
     api: { host: e.API_HOST, port: e.API_PORT, tokens: e.API_TOKEN ?? [], maxBodyBytes: e.API_MAX_BODY_BYTES },
     metrics: { host: e.METRICS_HOST, port: e.METRICS_PORT },
     otlpEndpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT,
   };
+}
+
+/** How a process of this machine reaches a server that binds to this address. */
+function hereUrl(host: string, at: number): string {
+  const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${at}`;
 }
 
 /** The fixed layout under RATCHET_HOME. The Python worker uses the same names (gpu-worker/ratchet_gpu/home.py). */

@@ -7,6 +7,7 @@ import { safeMessage } from '../../core/errors.ts';
 import { javaBin, kafkaDir, pythonBin, temporalBin } from '../../infra/dev/paths.ts';
 import { action } from '../action.ts';
 import type { Context } from '../context.ts';
+import { fleetRows } from '../fleet.ts';
 import { EXIT } from '../exit-codes.ts';
 import { table } from '../output.ts';
 
@@ -74,6 +75,18 @@ function checks(context: Context): Check[] {
       const { data } = (await answer.json()) as { data: { id: string }[] };
       return `${data.length} model(s)`;
     } })),
+    { name: 'the fleet', kind: 'servers', hint: 'See `ratchet replica ls` and docs/reference/serving.md.', run: async () => {
+      const rows = await fleetRows(context, await (await context.store()).channels());
+      const alarms = rows.filter((row) => row.alarms.length > 0).map((row) => `${row.replica}: ${row.alarms.join(', ')}`);
+      if (alarms.length > 0) throw new Missing(alarms.join('; '));
+      return `${rows.length} replica(s) serve what is live, ${[...new Set(rows.map((row) => row.engineBuild))].join(' ')}`;
+    } },
+    { name: 'promotions and rollbacks', kind: 'servers', hint: 'A pipeline worker settles them at its start; is one running?', run: async () => {
+      const store = await context.store();
+      const [open, unrecorded] = [await store.openIntents(), await store.rollbacksToRecord()];
+      if (unrecorded.length > 0) throw new Missing(`${unrecorded.length} rollback(s) that Temporal has not heard of`);
+      return open.length === 0 ? 'none under way' : `${open.length} promotion(s) under way`;
+    } },
   ];
 }
 

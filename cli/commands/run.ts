@@ -1,8 +1,9 @@
 // `ratchet run`: nights, by schedule or by hand.
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
-import type { RunRecord, RunRequest } from '../../core/contracts/index.ts';
+import type { RunRecord, RunRequest, Verdict } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
+import { answersOf } from '../../activities/flips.ts';
 import { reportMarkdown } from '../../activities/report-markdown.ts';
 import type { RunReport } from '../../activities/report.ts';
 import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
@@ -12,7 +13,17 @@ import { resolveId } from '../context.ts';
 import { fields, short, table } from '../output.ts';
 import { watchRun } from '../watch.ts';
 
-const runFields = (run: RunRecord): string =>
+/** The verdict's numbers that a person asks for first, beside how much the current adapter disagrees with itself. */
+const verdictRows = (verdict: Verdict | null): [string, string][] =>
+  verdict === null
+    ? []
+    : [
+        ['cases', `${verdict.n} of ${verdict.plannedN}: ${verdict.b} gained, ${verdict.c} lost, p = ${verdict.pOneSided.toPrecision(3)} at level ${verdict.level}`],
+        ['self-disagreement', verdict.selfDisagreement === null ? 'not measured' : `${(verdict.selfDisagreement * 100).toFixed(1)} % of the repeated cases`],
+        ...verdict.guards.map((guard): [string, string] => [`guard ${guard.id}`, guard.result]),
+      ];
+
+const runFields = (run: RunRecord, verdict: Verdict | null = null): string =>
   fields([
     ['run', run.runId],
     ['workload', run.workload],
@@ -24,6 +35,7 @@ const runFields = (run: RunRecord): string =>
     ['dataset', run.datasetDigest],
     ['adapter', run.adapterDigest],
     ['verdict', run.verdictDigest && `${run.decision ?? ''} ${run.verdictDigest}`],
+    ...verdictRows(verdict),
     ['report', run.reportDigest],
     ['started', run.startedAt],
     ['ended', run.endedAt],
@@ -68,11 +80,16 @@ export function addRun(program: Command): void {
       action<[string, { report?: boolean }]>(async (context, id, options) => {
         const store = await context.store();
         const record = await findRun(store, id);
-        if (!options.report) return context.out.result(record, runFields);
+        if (!options.report) {
+          const verdict = record.verdictDigest === null ? null : await store.verdict(record.verdictDigest);
+          return context.out.result({ ...record, verdict }, (value) => runFields(value, verdict));
+        }
         if (!record.reportDigest) throw new RatchetError('NOT_FOUND', `run ${record.runId} has no report yet`);
         const report = await store.document(record.reportDigest);
         if (!report) throw new RatchetError('NOT_FOUND', `the report ${record.reportDigest} is not in the store`);
-        context.out.result(report.document as RunReport, reportMarkdown);
+        const document = report.document as RunReport;
+        const answers = await answersOf(await context.blobs(), document.flips ?? []);
+        context.out.result({ ...document, answers }, (value) => reportMarkdown(value, answers));
       }),
     );
 

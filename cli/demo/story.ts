@@ -11,7 +11,7 @@ import { answerText, equalsTruth } from '../../examples/tickets/truth.ts';
 import type { Digest, RunRecord } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { keyedUnit } from '../../core/digest.ts';
-import { rollBack } from '../commands/channel.ts';
+import { rollBack } from '../rollback.ts';
 import { importTruths } from '../commands/label.ts';
 import { startedRun } from '../commands/run.ts';
 import { servingTarget, type Context } from '../context.ts';

@@ -16,6 +16,8 @@ export const ChannelEntry = z.looseObject({
   reason: z.string(),
   verdictDigest: Digest.nullable(),
   approvalDigest: Digest.nullable(),
+  /** A person's change, made on the store itself: Temporal hears of it afterwards. */
+  byHand: z.boolean().optional(),
   time: Instant,
   /** The share of sessions that the former adapter goes on answering, as it is set now; it may have ended by its time. */
   holdback: Holdback.optional(),

@@ -6,6 +6,7 @@ export * from './failure.ts';
 export * from './dataset.ts';
 export * from './policy.ts';
 export * from './workload.ts';
+export * from './suite.ts';
 export * from './adapter.ts';
 export * from './verdict.ts';
 export * from './channel.ts';

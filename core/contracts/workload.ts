@@ -62,14 +62,25 @@ export const DetectorSettings = z.strictObject({
 });
 export type DetectorSettings = z.infer<typeof DetectorSettings>;
 
-export const Guard = z.strictObject({
-  id: z.string().min(1),
-  kind: z.enum(['failure_class', 'latency']),
-  class: FailureClass.optional(),
-  /** Largest tolerable harm: a difference in rate for a failure class, a relative slow-down for latency. */
-  margin: z.number().min(0),
-  critical: z.boolean().default(false),
-}).refine((guard) => (guard.kind === 'failure_class') === (guard.class !== undefined), { path: ['class'], error: 'a failure_class guard names its class, a latency guard none' });
+/** What a suite measures of an answer; `any_attack`: whether any of the attacks on one task for one goal succeeded. */
+export const SuiteMetric = z.enum(['pass', 'parse', 'schema', 'fields', 'answer', 'attack', 'any_attack', 'task', 'refusal', 'latency', 'length']);
+export type SuiteMetric = z.infer<typeof SuiteMetric>;
+
+export const Guard = z
+  .strictObject({
+    id: z.string().min(1),
+    kind: z.enum(['failure_class', 'latency', 'suite']),
+    class: FailureClass.optional(),
+    /** Of a suite guard: the suite's name, and what is compared (`pass` where it is not said). */
+    suite: WorkloadName.optional(),
+    metric: SuiteMetric.optional(),
+    /** Largest tolerable harm: a difference in rate, or for latency and length a relative increase. */
+    margin: z.number().min(0),
+    critical: z.boolean().default(false),
+  })
+  .refine((guard) => (guard.kind === 'failure_class') === (guard.class !== undefined), { path: ['class'], error: 'a failure_class guard names its class, other guards none' })
+  .refine((guard) => (guard.kind === 'suite') === (guard.suite !== undefined), { path: ['suite'], error: 'a suite guard names its suite, other guards none' })
+  .refine((guard) => guard.kind === 'suite' || guard.metric === undefined, { path: ['metric'], error: 'only a suite guard names a metric' });
 export type Guard = z.infer<typeof Guard>;
 
 export const GatePolicy = z.strictObject({
@@ -124,7 +135,18 @@ export const Workload = z.strictObject({
   schedule: z
     .strictObject({ cron: z.string().default('0 2 * * *'), timeZone: z.string().default('UTC'), catchupHours: z.number().positive().default(6) })
     .prefault({}),
-  evaluation: z.strictObject({ concurrency: z.int().min(1).default(16), timeoutMs: z.int().min(1000).default(120000) }).prefault({}),
+  /** Suite files, relative to this file, or `builtin:NAME`; their content is part of the workload's digest. `sample` takes the place of the file's. */
+  suites: z.array(z.union([z.string().min(1), z.strictObject({ file: z.string().min(1), sample: z.int().min(1).optional() })], 'must be a suite file, or a mapping with file and sample')).max(50).default([]),
+  evaluation: z
+    .strictObject({
+      concurrency: z.int().min(1).default(16),
+      timeoutMs: z.int().min(1000).default(120000),
+      /** Cases of each suite that the base model is asked, for the report; its answers are kept, so that it is asked once. 0: none. */
+      baseSample: z.int().min(0).default(20),
+      /** Failures that earlier adapters learned from, asked again every night for the report: half the newest, half of all others. 0: none. */
+      pastFailures: z.int().min(0).max(1000).default(20),
+    })
+    .prefault({}),
   /** Promoted adapters kept loaded beside the live one, for rollback. */
   keepLoaded: z.int().min(1).max(8).default(1),
   /** After a promotion: a share of sessions stays on the former adapter, and a rise of failures rolls back. Left out: nothing is watched. */

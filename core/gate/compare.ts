@@ -96,6 +96,7 @@ function check(old: OutcomeSet, candidate: OutcomeSet, { missing }: CompareOptio
  */
 function unmeasuredGuards(sets: readonly OutcomeSet[], { guards }: GatePolicy): string[] {
   return guards.filter((guard) => {
+    if (guard.kind === 'suite') return true;
     const field = guard.kind === 'latency' ? 'latencyMs' : 'failureClasses';
     let [withField, without] = [0, ''];
     for (const { name, lines } of sets) {

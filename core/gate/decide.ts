@@ -1,7 +1,7 @@
 // The gate's decision: promote, reject or hold, from paired outcomes and the policy alone.
 import type { Digest, GatePolicy, GuardResult, Outcome, Verdict } from '../contracts/index.ts';
 import { assertNever, RatchetError } from '../errors.ts';
-import { judgeGuards, UNBOUNDED_HARM } from './guards.ts';
+import { judgeGuards, UNBOUNDED_HARM, type SuitePairs } from './guards.ts';
 import { levelsOfDecision } from './levels.ts';
 import { answered, countClusters, countPairs, pairOutcomes, type Pair, type PairCounts } from './pairs.ts';
 import { applyRule, measureClusters, type Cause, type Measured } from './rule.ts';
@@ -28,6 +28,10 @@ export interface DecideInput {
   /** Which of the period's decisions this is, from 1. */
   decisionNumber: number;
   outcomes: readonly Outcome[];
+  /** For guards on suites; the primary test never sees them. */
+  suites?: SuitePairs;
+  /** Set where the evaluation ran on another engine build than production's: then nothing is promoted. */
+  otherEngine?: { evaluated: string; production: string } | null;
   /** Ids of guards that these outcomes cannot show anything about: undecided, whatever their numbers. */
   unmeasuredGuards?: readonly string[];
   /** Share of a repeated sample on which the current adapter disagreed with itself; null when not measured. */
@@ -84,6 +88,12 @@ export function reasonOf(cause: Cause, evidence: Evidence): string {
   }
 }
 
+/** What was evaluated must be what is served: a gain on another build of the engine is no proof. */
+function onThisEngine(ruled: Pick<Verdict, 'decision' | 'reason'>, other: DecideInput['otherEngine'], evidence: Evidence): Pick<Verdict, 'decision' | 'reason'> {
+  if (!other || ruled.decision !== 'promote') return ruled;
+  return { decision: 'hold', reason: `Hold: the gain is proven on engine ${other.evaluated}, but production runs ${other.production}; ${inWords(evidence)}.` };
+}
+
 /**
  * Judges a candidate once. Pairs outcomes by case (an arm's missing answer is its failure), tests them with the exact
  * one-sided McNemar test (the cluster sign-flip test where a cluster gives several cases) at the level given, and applies
@@ -104,12 +114,13 @@ export function decide(input: DecideInput): Verdict {
   const counts = countPairs(pairs, candidatePasses, currentPasses);
   const measured = measureClusters(countClusters(pairs, candidatePasses, currentPasses));
   const unmeasured = new Set(input.unmeasuredGuards);
-  const guards = judgeGuards(policy.guards, pairs, input.currentDigest === null).map((guard): GuardResult =>
+  const guards = judgeGuards(policy.guards, pairs, input.currentDigest === null, undefined, input.suites).map((guard): GuardResult =>
     unmeasured.has(guard.id) ? { ...guard, result: 'undecided', harm: 0, lower: -UNBOUNDED_HARM, upper: UNBOUNDED_HARM } : guard,
   );
   const { smallestGain } = policy;
-  const { decision, cause } = applyRule({ measured, plannedN, level, smallestGain, guards });
-  const reason = reasonOf(cause, { counts, measured, plannedN, level, smallestGain, guards });
+  const ruled = applyRule({ measured, plannedN, level, smallestGain, guards });
+  const evidence = { counts, measured, plannedN, level, smallestGain, guards };
+  const { decision, reason } = onThisEngine({ decision: ruled.decision, reason: reasonOf(ruled.cause, evidence) }, input.otherEngine ?? null, evidence);
   return {
     schemaVersion: 1,
     runId: input.runId,

@@ -1,6 +1,7 @@
 // Guards: harms that no gain in the primary test may buy.
 import { assertNever, RatchetError } from '../errors.ts';
 import type { FailureClass, Guard, GuardResult, Outcome } from '../contracts/index.ts';
+import { amounts, harmCounts, type SuitePair } from '../suites/pairs.ts';
 import { clusteredDifferenceBounds, totals, type ClusterCounts } from './clusters.ts';
 import { answered, countClusters, type Pair } from './pairs.ts';
 import { medianBounds } from './statistics.ts';
@@ -10,6 +11,9 @@ export const GUARD_LEVEL = 0.05;
 
 /** Stands for "no bound": a verdict is JSON, which has no infinity. */
 export const UNBOUNDED_HARM = 1e9;
+
+/** Both arms' outcomes by suite, for the guards on suites. */
+export type SuitePairs = ReadonlyMap<string, readonly SuitePair[]>;
 
 interface Harm {
   harm: number;
@@ -44,12 +48,16 @@ const harmOfClusters = (clusters: readonly ClusterCounts[]): Harm => ({
  * a cluster of several cases counts with its median. A case that the candidate did not answer is the slowest of all; one
  * that the current did not answer says nothing.
  */
-function latencyHarm(pairs: readonly Pair[]): Harm {
+const latencyHarm = (pairs: readonly Pair[]): Harm =>
+  relativeHarm(pairs.map(({ clusterId, candidate, current }) => ({ clusterId, candidate: answered(candidate) ? candidate.latencyMs : null, current: answered(current) ? current.latencyMs : null })));
+
+/** @param rows what each arm needed, in ms or tokens; null: it gave no answer */
+function relativeHarm(rows: readonly { clusterId: string; candidate: number | null; current: number | null }[]): Harm {
   const byCluster = new Map<string, number[]>();
-  for (const { clusterId, candidate, current } of pairs) {
-    if (!answered(current)) continue;
-    const slower = answered(candidate) ? Math.max(1, candidate.latencyMs) / Math.max(1, current.latencyMs) - 1 : Infinity;
-    byCluster.set(clusterId, [...(byCluster.get(clusterId) ?? []), slower]);
+  for (const { clusterId, candidate, current } of rows) {
+    if (current === null) continue;
+    const more = candidate === null ? Infinity : Math.max(1, candidate) / Math.max(1, current) - 1;
+    byCluster.set(clusterId, [...(byCluster.get(clusterId) ?? []), more]);
   }
   const ratios = [...byCluster.values()].map((values) => medianBounds(values, GUARD_LEVEL)?.median ?? 0);
   const bounds = (level: number) => medianBounds(ratios, level);
@@ -60,27 +68,45 @@ function latencyHarm(pairs: readonly Pair[]): Harm {
   };
 }
 
-function harmOf(guard: Guard, pairs: readonly Pair[]): Harm {
+/** What shows nothing: every harm is still possible. */
+const UNKNOWN: Harm = { harm: 0, lowerAt: () => -UNBOUNDED_HARM, upperAt: () => UNBOUNDED_HARM };
+
+/** Difference in the rate of what went wrong in a suite, or the relative increase of its latency or length. */
+function suiteHarm({ id, suite, metric = 'pass' }: Guard, suites: SuitePairs): Harm {
+  if (suite === undefined) throw new RatchetError('WORKLOAD_INVALID', `gate.guards: guard "${id}" of kind suite names no suite`);
+  const pairs = suites.get(suite) ?? [];
+  if (metric === 'latency' || metric === 'length') return relativeHarm(amounts(pairs, metric));
+  const clusters = harmCounts(pairs, metric);
+  return clusters.length === 0 ? UNKNOWN : harmOfClusters(clusters);
+}
+
+function harmOf(guard: Guard, pairs: readonly Pair[], suites: SuitePairs): Harm {
   switch (guard.kind) {
     case 'failure_class':
       if (guard.class === undefined) throw new RatchetError('WORKLOAD_INVALID', `gate.guards: guard "${guard.id}" of kind failure_class names no class`);
       return classHarm(pairs, guard.class);
     case 'latency':
       return latencyHarm(pairs);
+    case 'suite':
+      return suiteHarm(guard, suites);
     default:
       return assertNever(guard.kind);
   }
 }
 
+/** An adapter costs time whatever it does. */
+const isOfTime = ({ kind, metric }: Guard): boolean => kind === 'latency' || (kind === 'suite' && metric === 'latency');
+
 /**
  * `breach`: the lower bound of the harm, at `level` / number of guards, is above 0. `pass`: its upper bound at `level` is
  * below the margin. Else `undecided`. Against the base model latency is only `reported`: an adapter costs time.
- * The bounds given are those that decide (a breach and a pass are judged at different levels).
+ * The bounds given are those that decide (a breach and a pass are judged at different levels). A guard on a suite whose
+ * outcomes are missing is undecided.
  */
-export function judgeGuards(guards: readonly Guard[], pairs: readonly Pair[], againstBase: boolean, level = GUARD_LEVEL): GuardResult[] {
+export function judgeGuards(guards: readonly Guard[], pairs: readonly Pair[], againstBase: boolean, level = GUARD_LEVEL, suites: SuitePairs = new Map()): GuardResult[] {
   return guards.map((guard) => {
-    const judged = judgeHarm(guard, harmOf(guard, pairs), guards.length, level);
-    return guard.kind === 'latency' && againstBase ? { ...judged, result: 'reported' } : judged;
+    const judged = judgeHarm(guard, harmOf(guard, pairs, suites), guards.length, level);
+    return isOfTime(guard) && againstBase ? { ...judged, result: 'reported' } : judged;
   });
 }
 

@@ -2,6 +2,7 @@
 
 vLLM 0.32 on CPU gathers the adapter's weights once per token, and reads slot -1 ("no adapter") as the last slot, so that
 a request without adapter takes on another request's adapter when both share a batch (vllm-project/vllm PR #48421).
+Asked for the log-probabilities of a prompt, vLLM computes the logits of more rows than its mapping covers: see `_changes_nothing`.
 vLLM finds this module by the entry point `vllm.general_plugins` and calls `register` in each of its processes.
 On any other platform than CPU nothing is changed.
 """
@@ -55,6 +56,16 @@ def _plan(slots: torch.Tensor, lengths: torch.Tensor | None, rows: int) -> tuple
     if covered != rows:
         raise ValueError(f"ratchet_lora: the adapter mapping covers {covered} rows, the batch has {rows}")
     return _rows_by_slot(tuple(slot_list), length_list)
+
+
+def _changes_nothing(slots: torch.Tensor, rows: int, factor: torch.Tensor) -> bool:
+    """True where the mapping covers other rows than the batch has, and it does not matter.
+
+    For a prompt's log-probabilities vLLM computes logits of all its rows, under the mapping of the rows it samples. That is
+    right only as long as no adapter changes the output layer (PEFT's "all-linear" leaves it alone): then there is nothing
+    to add. Else `_plan` refuses, rather than give a row another adapter's logits.
+    """
+    return slots.shape[0] != rows and not bool(factor.any())
 
 
 def _product(inputs: torch.Tensor, weights: torch.Tensor, slot: int, rows: _Rows, dtype: torch.dtype) -> torch.Tensor:
@@ -112,6 +123,9 @@ def bgmv_shrink(
     lora_indices_tensor: torch.Tensor,
     scaling: float = 1.0,
 ) -> None:
+    if _changes_nothing(lora_indices_tensor, inputs.shape[0], lora_b_weights):
+        output_tensor.zero_()
+        return
     plan = _plan(lora_indices_tensor, None, inputs.shape[0])
     _shrink(inputs, lora_b_weights, output_tensor, scaling, plan)
 
@@ -123,6 +137,8 @@ def bgmv_expand(
     lora_indices_tensor: torch.Tensor,
     add_inputs: bool = True,
 ) -> None:
+    if add_inputs and _changes_nothing(lora_indices_tensor, inputs.shape[0], inputs):
+        return
     plan = _plan(lora_indices_tensor, None, inputs.shape[0])
     size = _common_size(lora_b_weights, output_tensor)
     _expand(inputs, lora_b_weights, output_tensor, 0, size, add_inputs, plan)

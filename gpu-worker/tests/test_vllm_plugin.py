@@ -105,6 +105,20 @@ def test_a_mapping_that_does_not_cover_the_batch_is_an_error():
         )
 
 
+def test_a_prompts_log_probabilities_need_no_mapping_while_no_adapter_changes_the_output_layer():
+    inputs, logits, buffer = torch.randn(9, WIDTH), torch.randn(9, OUT), torch.ones(9, RANK)
+    before, one = logits.clone(), torch.tensor([2])
+    a, b = torch.zeros(SLOTS, 1, RANK, WIDTH), torch.zeros(SLOTS, 1, OUT, RANK)
+    plugin.bgmv_shrink(inputs, a, buffer, one)
+    plugin.bgmv_expand(buffer, b, logits, one, True)
+    assert torch.equal(logits, before)
+    assert not buffer.any()
+    # An adapter that changes it: which rows are whose cannot be known.
+    a[1] = 1
+    with pytest.raises(ValueError, match="covers 1 rows, the batch has 9"):
+        plugin.bgmv_shrink(inputs, a, buffer, one)
+
+
 def twin():
     module = types.ModuleType("twin")
     for operation in plugin.OPERATIONS:

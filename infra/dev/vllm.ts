@@ -25,6 +25,8 @@ export type VllmOptions = WaitOptions & {
   plugin?: boolean;
   maxModelLen?: number;
   maxLoras?: number;
+  /** Default: one for each core. Two servers on one machine spin on each other's cores with more than their share. */
+  threads?: number;
 };
 
 /** Starts vLLM and waits until /health answers. Its API server, engine and worker processes all end with `stop`. */
@@ -70,7 +72,7 @@ function serverEnvironment(options: VllmOptions): Record<string, string | undefi
     VLLM_CPU_KVCACHE_SPACE: '1',
     // One thread per core, left to the scheduler: bound threads would keep a trainer on the same cores from its turn.
     VLLM_CPU_OMP_THREADS_BIND: 'nobind',
-    OMP_NUM_THREADS: String(availableParallelism()),
+    OMP_NUM_THREADS: String(options.threads ?? availableParallelism()),
     VLLM_CACHE_ROOT: join(cacheDir, 'vllm'),
     VLLM_CONFIG_ROOT: join(cacheDir, 'vllm', 'config'),
     // Its processes talk over the first network address otherwise, which need not be this machine's own.

@@ -6,7 +6,7 @@ import { pack, unpack } from './body.ts';
 import type { Database } from './database.ts';
 import { withHoldback } from './watch.ts';
 
-type Queries = Pick<MetadataStore, 'ensureChannel' | 'channel' | 'channels' | 'channelHistory' | 'swapChannel' | 'openIntent' | 'closeIntent' | 'openIntents'>;
+type Queries = Pick<MetadataStore, 'ensureChannel' | 'channel' | 'channels' | 'channelHistory' | 'swapChannel' | 'openIntent' | 'closeIntent' | 'openIntents' | 'rollbacksToRecord' | 'rollbackRecorded'>;
 
 interface Row {
   body: Uint8Array;
@@ -55,25 +55,38 @@ export function channelQueries(database: Database): Queries {
       return database.all<Row>('SELECT body FROM channel_entries WHERE channel = ? ORDER BY generation', channel).map(asEntry);
     },
 
-    async swapChannel({ expectedGeneration, ...change }) {
+    async swapChannel({ expectedGeneration, intentId, ...change }) {
       return database.write(() => {
         const before = current(change.channel);
         if (!before) throw new RatchetError('NOT_FOUND', `no channel ${change.channel}`);
         if (before.generation !== expectedGeneration) {
           throw new RatchetError('CHANNEL_CONFLICT', `${change.channel} is at generation ${before.generation}, the change was made for generation ${expectedGeneration}`);
         }
+        if (intentId !== undefined && database.get("SELECT 1 FROM promotion_intents WHERE id = ? AND state = 'open'", intentId) === undefined) {
+          throw new RatchetError('CHANNEL_CONFLICT', `${intentId} was given up: its change of ${change.channel} comes too late`);
+        }
         if (change.action === 'rolled_back' && !wasLive(change.channel, change.live)) {
           throw new RatchetError('REQUEST_INVALID', `${change.live ?? 'the base model'} was never live in ${change.channel}: there is nothing to roll back to`);
         }
-        return append(ChannelEntry.parse({ schemaVersion: 1, ...change, generation: expectedGeneration + 1, previous: before.live }));
+        const entry = append(ChannelEntry.parse({ schemaVersion: 1, ...change, generation: expectedGeneration + 1, previous: before.live }));
+        if (entry.byHand === true) database.run('INSERT INTO rollbacks_to_record VALUES (?, ?)', entry.channel, entry.generation);
+        return entry;
       });
     },
 
-    /** Idempotent: the same id gives the intent as it stands. */
+    async rollbacksToRecord() {
+      return database.all<Row>('SELECT body FROM channel_entries JOIN rollbacks_to_record USING (channel, generation) ORDER BY channel, generation').map(asEntry);
+    },
+
+    async rollbackRecorded(channel, generation) {
+      database.write(() => database.run('DELETE FROM rollbacks_to_record WHERE channel = ? AND generation = ?', channel, generation));
+    },
+
+    /** Idempotent: the same id gives the intent as it stands; one that was given up is open again. */
     async openIntent({ id, channel, candidate, expectedGeneration, at }) {
       return database.write(() => {
         database.run(
-          "INSERT INTO promotion_intents (id, channel, candidate, expected_generation, state, at) VALUES (?, ?, ?, ?, 'open', ?) ON CONFLICT (id) DO NOTHING",
+          "INSERT INTO promotion_intents (id, channel, candidate, expected_generation, state, at) VALUES (?, ?, ?, ?, 'open', ?) ON CONFLICT (id) DO UPDATE SET state = 'open' WHERE state = 'failed'",
           ...[id, channel, candidate, expectedGeneration, at],
         );
         const row = database.get<PromotionIntent>(`${INTENT} WHERE id = ?`, id);
@@ -84,7 +97,8 @@ export function channelQueries(database: Database): Queries {
 
     async closeIntent(id, state) {
       database.write(() => {
-        if (database.run("UPDATE promotion_intents SET state = ? WHERE id = ? AND state = 'open'", state, id) > 0) return;
+        // What is in the channel is done, whoever gave it up meanwhile.
+        if (database.run("UPDATE promotion_intents SET state = ?1 WHERE id = ?2 AND (state = 'open' OR (state = 'failed' AND ?1 = 'done'))", state, id) > 0) return;
         if (!database.get('SELECT 1 FROM promotion_intents WHERE id = ?', id)) throw new RatchetError('NOT_FOUND', `no promotion intent ${id}`);
       });
     },

@@ -1,10 +1,12 @@
 // The metadata store on SQLite: one file, shared by every process of one machine.
 import type { MetadataStore } from '../ports.ts';
+import { answerQueries } from './answers.ts';
 import { caseQueries } from './cases.ts';
 import { channelQueries } from './channel.ts';
 import { deadLetterQueries } from './dead-letters.ts';
 import { openDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { documentQueries } from './documents.ts';
+import { fleetQueries } from './fleet.ts';
 import { gateQueries } from './gate.ts';
 import { intakeQueries } from './intake.ts';
 import { lineageQueries } from './lineage.ts';
@@ -38,11 +40,13 @@ export function metadataStore(database: Database): MetadataStore {
     ...totalsQueries(database),
     ...readingQueries(database),
     ...caseQueries(database),
+    ...answerQueries(database),
     ...documentQueries(database),
     ...lineageQueries(database),
     ...runQueries(database),
     ...gateQueries(database),
     ...channelQueries(database),
+    ...fleetQueries(database),
     ...watchQueries(database),
     async close() {
       database.close();

@@ -7,10 +7,12 @@ import { evidence } from './migrations/002-evidence.ts';
 import { control } from './migrations/003-control.ts';
 import { totals } from './migrations/004-totals.ts';
 import { narrowKeys } from './migrations/005-narrow-keys.ts';
-import { watch } from './migrations/006-watch.ts';
+import { fleet } from './migrations/006-fleet.ts';
+import { keptAnswers } from './migrations/007-kept-answers.ts';
+import { watch } from './migrations/008-watch.ts';
 
 /** Only ever appended to: step n brings version n - 1 to version n. */
-export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, watch];
+export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, watch];
 
 /** Throws CONFIG_INVALID when a newer build has written the file. */
 export function migrate(database: Database, steps = STEPS): void {

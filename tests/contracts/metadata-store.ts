@@ -218,6 +218,18 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(outcomes).toContainEqual(outcomeNo(1, 'current', true));
         expect(await store.outcomes('e-2')).toEqual([]);
       });
+
+      it('keeps the first answer to a question, apart by adapter, engine build and sampling', async () => {
+        const key = { adapterDigest: digestNo('a'), engineBuild: 'vllm-1', samplingDigest: digestNo('greedy') };
+        const answer = (n: number, over: object = {}) => ({ ...key, questionDigest: digestNo(`question ${n}`), askedIn: 'e-1', answerDigest: digestNo(`answer ${n}`), latencyMs: 12.5, outputTokens: 7, ...over });
+        await store.keepAnswers([answer(1), answer(2), answer(1, { adapterDigest: null, answerDigest: digestNo('of the base') })]);
+        await store.keepAnswers([answer(1, { askedIn: 'e-2', answerDigest: digestNo('another') })]);
+        const questionDigests = [1, 2, 3].map((n) => digestNo(`question ${n}`));
+        const other = await open();
+        expect(await other.keptAnswers({ ...key, questionDigests })).toEqual([answer(1), answer(2)]);
+        expect(await other.keptAnswers({ ...key, adapterDigest: null, questionDigests })).toEqual([answer(1, { adapterDigest: null, answerDigest: digestNo('of the base') })]);
+        for (const differs of [{ engineBuild: 'vllm-2' }, { samplingDigest: digestNo('warm') }, { adapterDigest: digestNo('b') }]) expect(await store.keptAnswers({ ...key, ...differs, questionDigests })).toEqual([]);
+      });
     });
 
     describe('documents and lineage', () => {
@@ -365,6 +377,62 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await store.openIntents()).toEqual([]);
         expect(await store.openIntent(intent)).toEqual({ ...intent, state: 'done' });
         await expect(store.closeIntent('nobody', 'done')).rejects.toThrow(coded('NOT_FOUND'));
+      });
+
+      it('take no change of a promotion that was given up, unless it is taken up again', async () => {
+        await store.ensureChannel(CHANNEL, TIME);
+        const intent = { id: 'p-1', channel: CHANNEL, candidate: digestNo('a'), expectedGeneration: 0, at: TIME };
+        await store.openIntent(intent);
+        await store.closeIntent('p-1', 'failed');
+        await expect(store.swapChannel({ ...swap(0, digestNo('a')), intentId: 'p-1' })).rejects.toThrow(coded('CHANNEL_CONFLICT'));
+        expect(await store.channelHistory(CHANNEL)).toHaveLength(1);
+        expect(await store.openIntent(intent)).toEqual({ ...intent, state: 'open' });
+        const entry = await store.swapChannel({ ...swap(0, digestNo('a')), intentId: 'p-1' });
+        expect(entry).not.toHaveProperty('intentId');
+        // Given up by another hand after its swap: what is in the channel is done.
+        await store.closeIntent('p-1', 'failed');
+        await store.closeIntent('p-1', 'done');
+        expect(await store.openIntent(intent)).toEqual({ ...intent, state: 'done' });
+      });
+
+      it('keep a rollback by hand until Temporal has heard of it', async () => {
+        await store.ensureChannel(CHANNEL, TIME);
+        await store.swapChannel(swap(0, digestNo('a')));
+        const back = await store.swapChannel(swap(1, null, { action: 'rolled_back', verdictDigest: null, byHand: true }));
+        expect(back.byHand).toBe(true);
+        expect(await (await open()).rollbacksToRecord()).toEqual([back]);
+        await store.rollbackRecorded(CHANNEL, 2);
+        await store.rollbackRecorded(CHANNEL, 2);
+        expect(await store.rollbacksToRecord()).toEqual([]);
+      });
+    });
+
+    describe('replicas', () => {
+      const mark = (inTraffic: boolean, cause: 'isolation' | 'person', more: object = {}) => ({ replica: 'http://a', inTraffic, cause, reason: 'why', by: cause === 'person' ? 'dana' : 'isolation check', at: TIME, ...more });
+
+      it('are taken out and put back, by the check what the check took out, by a person anything', async () => {
+        expect(await store.replicaMarks()).toEqual([]);
+        expect(await store.markReplica(mark(true, 'isolation'))).toBe(false);
+        expect(await store.markReplica(mark(false, 'isolation'))).toBe(true);
+        expect(await store.markReplica(mark(false, 'isolation'))).toBe(false);
+        expect(await store.markReplica(mark(true, 'isolation'))).toBe(true);
+        expect(await store.markReplica(mark(false, 'isolation'))).toBe(true);
+        expect(await store.markReplica(mark(false, 'person'))).toBe(true);
+        expect(await store.markReplica(mark(true, 'isolation'))).toBe(false);
+        expect(await store.markReplica({ ...mark(false, 'isolation'), replica: 'http://b' })).toBe(true);
+        expect((await (await open()).replicaMarks()).map(({ replica, inTraffic, cause }) => [replica, inTraffic, cause])).toEqual([['http://a', false, 'person'], ['http://b', false, 'isolation']]);
+        expect(await store.markReplica(mark(true, 'person'))).toBe(true);
+        expect(await store.markReplica(mark(true, 'person'))).toBe(false);
+        expect((await store.replicaMarks())[0]).toEqual(mark(true, 'person'));
+      });
+
+      it('are looked at by one at a time', async () => {
+        const [first, second] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:10:00.000Z'];
+        expect(await store.claimReplicaCheck('http://a', first, first)).toBe(true);
+        expect(await store.claimReplicaCheck('http://a', first, first)).toBe(false);
+        expect(await (await open()).claimReplicaCheck('http://b', first, first)).toBe(true);
+        expect(await store.claimReplicaCheck('http://a', second, '2026-01-01T00:05:00.000Z')).toBe(true);
+        expect(await store.claimReplicaCheck('http://a', second, '2026-01-01T00:05:00.000Z')).toBe(false);
       });
     });
 

@@ -228,7 +228,7 @@ describe('an easy task under the real gate', () => {
   });
 
   it('goes back to the base model by a rollback', async () => {
-    const { rollBack } = await import('../../cli/commands/channel.ts');
+    const { rollBack } = await import('../../cli/rollback.ts');
     const done = await rollBack(context, { channel: 'echo/production', reason: 'a test' });
     expect(done).toMatchObject({ generation: 2, live: null, rolledBack: promoted.adapterDigest });
     await sleep(100);

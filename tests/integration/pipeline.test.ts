@@ -271,7 +271,7 @@ describe('a rollback', () => {
     // The same wish again changes nothing.
     expect(await rollbackChannel(deps, input)).toMatchObject({ generation: 2 });
     expect(await rollbackChannel(deps, { ...input, expectedGeneration: 2, toGeneration: 1 })).toMatchObject({ generation: 3, live: promoted });
-    await expect(rollbackChannel(deps, input)).rejects.toMatchObject({ code: 'CHANNEL_CONFLICT' });
+    await expect(rollbackChannel(deps, { ...input, reason: 'another wish' })).rejects.toMatchObject({ code: 'CHANNEL_CONFLICT' });
   });
 });
 

@@ -1,4 +1,4 @@
-// The real vLLM: adapters loaded and read back, kept apart with our plugin and caught without it, and served again after a restart.
+// The real vLLM: adapters mixed up without our plugin and taken out of traffic, kept apart with it, loaded, read back and served again after a restart.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { startVllm, type VllmServer } from '../../infra/dev/vllm.ts';
 import { createAdapterFiles } from '../../stores/adapters.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
 import type { ServingTarget } from '../../stores/ports.ts';
+import { readSuite } from '../../stores/suites.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
 import { putManifest, putRandomAdapter } from '../support/adapter.ts';
 import { captureLog, channelSlot } from '../support/stub-engine.ts';
@@ -21,6 +22,8 @@ const START_MS = 300_000;
 const dir = mkdtempSync(join(tmpdir(), 'ratchet-vllm-'));
 const slot = channelSlot(CHANNEL);
 const log = captureLog();
+/** No share at first: nothing else is asked here that could pay for a check. */
+const budget = { intervalMs: 500, maxShare: 1_000 };
 const events: InteractionEvent[] = [];
 let server: VllmServer;
 let target: ServingTarget;
@@ -33,7 +36,7 @@ let broken: Digest;
 const start = (plugin: boolean, port?: number): Promise<VllmServer> => startVllm({ dir, port, apiKey: 'a-key-for-vllm', maxLoras: 2, plugin });
 
 beforeAll(async () => {
-  server = await start(true);
+  server = await start(false);
   const blobs = await openBlobStore(join(dir, 'blobs'));
   one = await putRandomAdapter(blobs, 1);
   two = await putRandomAdapter(blobs, 2);
@@ -41,7 +44,7 @@ beforeAll(async () => {
   const { materialize } = createAdapterFiles({ blobs, dir: join(dir, 'adapters') });
   target = createVllmTarget({ replicas: [server.url], apiKey: 'a-key-for-vllm', baseModel: BASE, maxLoraRank: 16, materialize });
   gateway = await startGateway({
-    store: slot, target, logger: log.logger, subjectKey: 'k', vllmApiKey: 'a-key-for-vllm', pollMs: 250,
+    store: slot, target, logger: log.logger, subjectKey: 'k', vllmApiKey: 'a-key-for-vllm', pollMs: 250, isolation: budget,
     workloads: new Map([[CHANNEL, { workload: { name: 'tickets', channel: CHANNEL } }]]),
     publish: (event) => void events.push(event),
   });
@@ -52,7 +55,50 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+const ask = async (): Promise<{ status: number; adapter: string | null }> => {
+  const response = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify({ model: CHANNEL, messages: question.messages, max_tokens: 4 }) });
+  await response.text();
+  return { status: response.status, adapter: response.headers.get('x-ratchet-adapter') };
+};
 const question = { messages: [{ role: 'user', content: 'Name the capital of France, then count to nine.' }], temperature: 0, maxTokens: 24 };
+
+test('without the plugin base requests get an adapter applied: the check says so, and the gateway takes the replica out of traffic', async () => {
+  await target.load(one);
+  await target.load(two);
+  await vi.waitFor(() => expect(gateway.replicas()[0]).toMatchObject({ healthy: true, inTraffic: false, alarms: ['isolation'] }), { timeout: 60_000, interval: 250 });
+  // The gateway looks again only now and then: both checks at once would not find the base alone.
+  budget.intervalMs = 3_600_000;
+  const error = await target.checkIsolation([one, two]).catch((caught: unknown) => caught as Error);
+  expect(error).toMatchObject({ code: 'ISOLATION_BROKEN' });
+  expect((error as Error).message).toContain(server.url);
+  expect((error as Error).message).toContain('base');
+  slot.swap(one);
+  expect(await ask()).toEqual({ status: 503, adapter: one });
+}, 120_000);
+
+test('after a restart with it the gateway gives the live adapter back and checks before traffic, and nobody gets the base’s answer', async () => {
+  const seen: { status: number; adapter: string | null }[] = [];
+  await server.stop();
+  seen.push(await ask());
+  expect(seen[0]?.status).toBe(503);
+  expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+  const restarted = start(true, server.port);
+  let up = false;
+  void restarted.then(() => (up = true));
+  while (!up) {
+    seen.push(await ask());
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  server = await restarted;
+  await vi.waitFor(async () => {
+    seen.push(await ask());
+    expect(seen.at(-1)?.status).toBe(200);
+  }, { timeout: 30_000, interval: 100 });
+  for (const { status, adapter } of seen) expect([`200 ${one}`, `503 ${one}`]).toContain(`${status} ${adapter}`);
+  expect(log.lines.some((line) => line.includes('replica does not answer'))).toBe(true);
+  expect(log.lines.some((line) => line.includes('live adapter is loaded again'))).toBe(true);
+  expect((await target.state())[0]?.adapters.map(({ digest }) => digest)).toEqual([one]);
+}, START_MS);
 
 test('adapters are loaded under their digest, read back, and answer unlike the base', async () => {
   await target.load(one);
@@ -73,11 +119,40 @@ test('an adapter that is not there, and one that cannot be read, are told apart'
 });
 
 test('with the plugin, answers alone and in a mixed batch agree', async () => {
-  for (let time = 0; time < 2; time += 1) expect(await target.checkIsolation([one, two])).toEqual([{ replica: server.url, prompts: 4, arms: 3 }]);
+  for (let time = 0; time < 2; time += 1) expect(await target.checkIsolation([one, two])).toMatchObject([{ replica: server.url, prompts: 4, arms: 3 }]);
+  // Its own count tells that nobody else was answered meanwhile.
+  const before = (await target.tokensServed?.(server.url)) ?? 0;
+  const [{ tokens } = { tokens: 0 }] = await target.checkIsolation([one, two]);
+  expect(((await target.tokensServed?.(server.url)) ?? 0) - before).toBe(tokens);
+});
+
+test('the pairs of the general-ability suite are told apart by log-probability, by base and adapter in one batch', async () => {
+  const { suite } = await readSuite('builtin:general-ability');
+  const pairs = suite.items.map(({ pair }) => pair!);
+  const measure = async (adapter: Digest | null): Promise<{ good: number; bad: number }[]> =>
+    Promise.all(
+      pairs.map(async ({ prompt, right, wrong }) => {
+        const [good, bad] = await Promise.all([right, wrong].map((end) => target.logprob({ adapter, text: prompt + end })));
+        return { good: good!.logprob, bad: bad!.logprob };
+      }),
+    );
+  type Measured = Awaited<ReturnType<typeof measure>>;
+  const share = (values: Measured): number => values.filter(({ good, bad }) => good > bad).length / values.length;
+  /** Of a text's log-probability, on average. */
+  const apart = (some: Measured, others: Measured): number => some.reduce((sum, { good }, index) => sum + Math.abs(good - others[index]!.good), 0) / some.length;
+  const startedMs = performance.now();
+  // Together: what one arm finds probable does not depend on the others in the batch.
+  const [base, adapter] = await Promise.all([measure(null), measure(one)]);
+  const seconds = (performance.now() - startedMs) / 1000;
+  const again = await measure(null);
+  console.log(`${pairs.length} pairs: base ${share(base).toFixed(3)}, random adapter ${share(adapter).toFixed(3)}, ${seconds.toFixed(1)} s for both; apart by ${apart(base, adapter).toFixed(2)}, base alone from base in the batch by ${apart(base, again).toFixed(3)}`);
+  expect(share(base)).toBeGreaterThan(0.9);
+  expect(Math.abs(share(base) - share(again))).toBeLessThanOrEqual(0.03);
+  expect(apart(base, adapter)).toBeGreaterThan(5 * apart(base, again));
+  await expect(target.logprob({ adapter: digestOfBytes('unknown'), text: 'Ice is frozen water.' })).rejects.toMatchObject({ code: 'ADAPTER_NOT_SERVED' });
 });
 
 test('the gateway serves the live adapter under the channel’s name, whole and streamed', async () => {
-  slot.swap(one);
   const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: 'unused', maxRetries: 0 });
   const request = { model: CHANNEL, messages: [{ role: 'user' as const, content: 'Name the capital of France.' }], temperature: 0, max_tokens: 16 };
   await vi.waitFor(async () => {
@@ -93,42 +168,4 @@ test('the gateway serves the live adapter under the channel’s name, whole and 
   const last = InteractionEvent.parse(events.at(-1));
   expect(last.data).toMatchObject({ 'ratchet.adapter.digest': one, 'ratchet.engine.build': 'vllm-0.32.0' });
   expect(last.data['gen_ai.output.messages'][0]?.parts[0]?.content).toBe(streamed);
-});
-
-test('after a restart the gateway gives the live adapter back before traffic, and nobody gets the base’s answer', async () => {
-  const ask = async (): Promise<{ status: number; adapter: string | null }> => {
-    const response = await fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify({ model: CHANNEL, messages: question.messages, max_tokens: 4 }) });
-    await response.text();
-    return { status: response.status, adapter: response.headers.get('x-ratchet-adapter') };
-  };
-  const seen: { status: number; adapter: string | null }[] = [];
-  await server.stop();
-  seen.push(await ask());
-  expect(seen[0]?.status).toBe(503);
-  expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
-  // Without the plugin, for the next test.
-  const restarted = start(false, server.port);
-  let up = false;
-  void restarted.then(() => (up = true));
-  while (!up) {
-    seen.push(await ask());
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  server = await restarted;
-  await vi.waitFor(async () => {
-    seen.push(await ask());
-    expect(seen.at(-1)?.status).toBe(200);
-  }, { timeout: 30_000, interval: 100 });
-  for (const { status, adapter } of seen) expect([`200 ${one}`, `503 ${one}`]).toContain(`${status} ${adapter}`);
-  expect(log.lines.some((line) => line.includes('replica does not answer'))).toBe(true);
-  expect(log.lines.some((line) => line.includes('live adapter is loaded again'))).toBe(true);
-  expect((await target.state())[0]?.adapters.map(({ digest }) => digest)).toEqual([one]);
-}, START_MS);
-
-test('without the plugin the check finds that base requests get an adapter applied', async () => {
-  await target.load(two);
-  const error = await target.checkIsolation([one, two]).catch((caught: unknown) => caught as Error);
-  expect(error).toMatchObject({ code: 'ISOLATION_BROKEN' });
-  expect((error as Error).message).toContain(server.url);
-  expect((error as Error).message).toContain('base');
 });

@@ -1,6 +1,6 @@
 // A stand-in for the serving engine, behind our own port, for tests of the flow. It is no model: it answers by a table.
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Digest } from '../../core/contracts/index.ts';
 import { digestOfBytes, keyedUnit } from '../../core/digest.ts';
@@ -20,7 +20,6 @@ export interface Behaviour {
 }
 
 const USUAL: Behaviour = { right: { base: 0, adapter: 1 }, delayMs: 0, failLoad: false, failSmoke: false, failIsolation: false, away: false };
-const URL = 'http://stand-in';
 
 export interface StandInTarget extends ServingTarget {
   behave(behaviour: Partial<Behaviour>): void;
@@ -32,6 +31,8 @@ export interface StandInTarget extends ServingTarget {
 /** Its whole state is in `dir`, as an engine's is in its own process: it outlives a killed worker. */
 export function standInTarget(dir: string): StandInTarget {
   mkdirSync(join(dir, 'loaded'), { recursive: true });
+  // Engines of several workloads share a store, and are marked in it by their address.
+  const URL = `http://stand-in/${basename(dir)}`;
   const files = { behaviour: join(dir, 'behaviour.json'), questions: join(dir, 'questions.log') };
   const behaviour = (): Behaviour => ({ ...USUAL, ...(existsSync(files.behaviour) ? (JSON.parse(readFileSync(files.behaviour, 'utf8')) as Partial<Behaviour>) : {}) });
   const loaded = (): Digest[] => readdirSync(join(dir, 'loaded')).map((hex) => `sha256:${hex}`);
@@ -50,10 +51,11 @@ export function standInTarget(dir: string): StandInTarget {
         ? readFileSync(files.questions, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { adapter: string; prompt: string })
         : [],
     state: async () => [{ url: URL, healthy: !behaviour().away, engineBuild: 'stand-in-1', adapters: loaded().map((digest) => ({ digest, root: place(digest) })) }],
-    load: async (adapter) => {
+    load: async (adapter, { onLoaded } = {}) => {
       assertHere();
       if (behaviour().failLoad) throw new RatchetError('ADAPTER_LOAD_FAILED', `${URL} refused ${adapter}`);
       writeFileSync(place(adapter), '');
+      onLoaded?.(URL);
     },
     unload: async (adapter) => {
       assertHere();
@@ -75,6 +77,14 @@ export function standInTarget(dir: string): StandInTarget {
       const ticket = TICKET.exec(prompt)?.[0] ?? '';
       const text = failSmoke ? '' : keyedUnit('stand-in', ticket) < share ? answerTo(ticket) : 'I cannot say.';
       return { text, finishReason: 'stop', inputTokens: 10, outputTokens: 5, latencyMs: delayMs };
+    },
+    logprob: async ({ adapter, text }) => {
+      assertHere();
+      appendFileSync(files.questions, `${JSON.stringify({ adapter: adapter ?? 'base', prompt: digestOfBytes(text) })}\n`);
+      const { right } = behaviour();
+      // A text that is wrong says so; an arm sees it as often as it answers rightly.
+      const sees = keyedUnit('stand-in', text) < (adapter === null ? right.base : right.adapter);
+      return { logprob: text.includes('wrong') && sees ? -20 : -10, tokens: 5, latencyMs: behaviour().delayMs };
     },
   };
 }

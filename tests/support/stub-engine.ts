@@ -28,6 +28,13 @@ export interface StubEngine {
   /** Replaces the usual answer of /v1/chat/completions. */
   onChat: ((asked: Asked, res: ServerResponse) => void | Promise<void>) | undefined;
   refuseLoads: boolean;
+  /** A load takes this long; it is cut short when the engine is closed. */
+  loadMs: number;
+  /** Gives a request without adapter the answer of one that is in the batch, as a broken engine does. */
+  mixes: boolean;
+  /** Always in the batch, as under a steady load. */
+  traffic: Digest | undefined;
+  version: string;
   close(): Promise<void>;
 }
 
@@ -35,8 +42,22 @@ const TEXT = ['stub ', 'answer ü', ' of '];
 
 /** @param port 0 takes a free one; a former stub's port makes it look restarted */
 export async function startStubEngine(port = 0): Promise<StubEngine> {
-  const engine: StubEngine = { url: '', loaded: new Map(), asked: [], cutOff: 0, delayMs: 0, onChat: undefined, refuseLoads: false, close: async () => undefined };
+  const engine: StubEngine = { url: '', loaded: new Map(), asked: [], cutOff: 0, delayMs: 0, onChat: undefined, refuseLoads: false, loadMs: 0, mixes: false, traffic: undefined, version: '0.0.0-stub', close: async () => undefined };
+  /** Models of the requests that are answered at this moment. */
+  const batch: string[] = [];
+  let tokens = 0;
+  let closed = false;
   const json = (res: ServerResponse, status: number, body: unknown): void => void res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+
+  /** Every model has log-probabilities of its own. In a mixed batch a broken engine answers the base's requests as an adapter. */
+  async function probes(model: string): Promise<object> {
+    batch.push(model);
+    await sleep(2);
+    const other = engine.mixes && model === STUB_BASE ? (batch.find((one) => one !== STUB_BASE) ?? engine.traffic) : undefined;
+    batch.splice(batch.indexOf(model), 1);
+    const logprob = -(Buffer.from(digestOfBytes(other ?? model)).readUInt8(10) / 10);
+    return { content: [{ token: 'x', logprob, top_logprobs: [] }] };
+  }
 
   async function chat(asked: Asked, res: ServerResponse): Promise<void> {
     res.once('close', () => {
@@ -46,8 +67,10 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
     if (engine.onChat) return engine.onChat(asked, res);
     await sleep(engine.delayMs);
     const frame = { id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: asked.model };
-    const request = JSON.parse(asked.body) as { stream?: boolean; stream_options?: { include_usage?: boolean } };
+    const request = JSON.parse(asked.body) as { stream?: boolean; logprobs?: boolean; stream_options?: { include_usage?: boolean } };
     const usage = { prompt_tokens: 7, completion_tokens: 3 };
+    tokens += 10;
+    if (request.logprobs === true) return json(res, 200, { ...frame, choices: [{ index: 0, message: { role: 'assistant', content: 'x' }, logprobs: await probes(asked.model), finish_reason: 'length' }], usage });
     if (request.stream !== true) {
       return json(res, 200, { ...frame, choices: [{ index: 0, message: { role: 'assistant', content: `${TEXT.join('')}${asked.model}` }, finish_reason: 'stop' }], usage });
     }
@@ -70,14 +93,18 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
       const model = (name: string, root: string, parent: string | null) => ({ id: name, object: 'model', root, parent });
       switch (`${req.method} ${req.url}`) {
         case 'GET /health': return void res.writeHead(200).end();
-        case 'GET /version': return json(res, 200, { version: '0.0.0-stub' });
+        case 'GET /version': return json(res, 200, { version: engine.version });
+        case 'GET /metrics': return void res.writeHead(200).end(`# stub\nvllm:prompt_tokens_total{engine="0",model_name="${STUB_BASE}"} ${tokens}.0\nvllm:generation_tokens_total{engine="0",model_name="${STUB_BASE}"} 0.0\n`);
         case 'GET /v1/models': return json(res, 200, { object: 'list', data: [model(STUB_BASE, '/base', null), ...[...engine.loaded].map(([name, root]) => model(name, root, STUB_BASE))] });
         case 'POST /v1/load_lora_adapter': {
           const { lora_name: name, lora_path: path } = JSON.parse(body) as { lora_name: string; lora_path: string };
           if (engine.refuseLoads) return json(res, 500, { error: { message: 'LoRA rank 64 is greater than max_lora_rank 16' } });
           if (engine.loaded.has(name)) return json(res, 400, { error: { message: 'already loaded' } });
-          engine.loaded.set(name, path);
-          return void res.writeHead(200).end('Success');
+          return void sleep(engine.loadMs).then(() => {
+            if (closed) return;
+            engine.loaded.set(name, path);
+            res.writeHead(200).end('Success');
+          });
         }
         case 'POST /v1/unload_lora_adapter': {
           const { lora_name: name } = JSON.parse(body) as { lora_name: string };
@@ -85,7 +112,8 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
         }
         case 'POST /v1/chat/completions': {
           const asked: Asked = { model: (JSON.parse(body) as { model: string }).model, body, headers: req.headers };
-          engine.asked.push(asked);
+          // What an isolation check asks is no traffic.
+          if (!body.includes('"logprobs":true')) engine.asked.push(asked);
           return void chat(asked, res);
         }
         default: return json(res, 404, { detail: 'Not Found' });
@@ -96,6 +124,7 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
   engine.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   engine.close = () =>
     new Promise((resolve) => {
+      closed = true;
       server.close(() => resolve());
       server.closeAllConnections();
     });

@@ -59,6 +59,14 @@ it('says that nothing is there with exit code 4', () => {
   }
 });
 
+it('takes a replica out of traffic and puts it back by hand, and says what is known of it', () => {
+  const url = 'http://127.0.0.1:9';
+  expect(JSON.parse(ratchet('--json', 'replica', 'remove', `${url}/`, '--reason', 'memory errors').stdout)).toEqual({ replica: url, inTraffic: false, changed: true });
+  expect(ratchet('channel').stdout).toContain(`!! ${url}: away, taken_out (dana: memory errors)`);
+  expect(JSON.parse(ratchet('--json', 'replica', 'return', url, '--reason', 'new memory').stdout)).toMatchObject({ inTraffic: true, changed: true });
+  expect(ratchet('replica', 'return', 'http://127.0.0.1:8', '--reason', 'x')).toMatchObject({ status: 4 });
+});
+
 it('says that Temporal is away with exit code 6 and no stack trace', () => {
   const { status, stderr } = ratchet('run', 'start');
   expect(status).toBe(6);

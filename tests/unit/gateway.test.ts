@@ -250,7 +250,7 @@ describe('a replica that was restarted', () => {
 
     engine.refuseLoads = false;
     await vi.waitFor(async () => expect((await post(body())).status).toBe(200), { timeout: 6_000, interval: 50 });
-    expect(logged('loaded again on every replica')).toBe(true);
+    expect(logged('live adapter is loaded again')).toBe(true);
     for (const { model, body: sent } of engine.asked) expect(model === ADAPTER_A, sent).toBe(true);
   });
 

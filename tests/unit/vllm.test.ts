@@ -88,6 +88,30 @@ describe('chat', () => {
 });
 
 describe('the isolation check', () => {
+  test('finds under a steady load what a quiet moment has shown to be otherwise; without one both halves are wrong alike', async () => {
+    await target.load(ADAPTER_A);
+    const [first, second] = engines as [StubEngine, StubEngine];
+    expect(await target.checkIsolation([ADAPTER_A])).toMatchObject([{ arms: 2, tokens: 320 }, { arms: 2, tokens: 320 }]);
+    // A restart with another build: nothing of the former one is known of it.
+    second.version = '0.0.1-stub';
+    for (const engine of engines) [engine.mixes, engine.traffic] = [true, ADAPTER_A];
+    const errors = await Promise.allSettled([first, second].map(({ url }) => target.checkIsolation([ADAPTER_A], { replicas: [url] })));
+    expect(errors.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect((errors[0] as PromiseRejectedResult).reason).toMatchObject({ code: 'ISOLATION_BROKEN', message: expect.stringContaining('base is off by') as string });
+  });
+
+  test('keeps nothing as quiet while others were answered', async () => {
+    await target.load(ADAPTER_A);
+    const [first] = engines as [StubEngine];
+    const only = { replicas: [first.url] };
+    for (const engine of engines) engine.delayMs = 1;
+    const check = target.checkIsolation([ADAPTER_A], only);
+    await target.chat({ adapter: null, ...question }, { replica: first.url });
+    await check;
+    [first.mixes, first.traffic] = [true, ADAPTER_A];
+    expect(await target.checkIsolation([ADAPTER_A], only)).toHaveLength(1);
+  });
+
   const position = (...logprobs: [string, number][]): Position => ({ token: logprobs[0]?.[0] ?? '', logprobs: new Map(logprobs) });
 
   test('distance is the mean difference while both answers agree', () => {

@@ -137,6 +137,14 @@ function spreadOf(scene: Scene): Spread[] {
   return spread;
 }
 
+const stemsOfAnswers = new WeakMap<Scene, ReadonlySet<string>>();
+
+function stemsSaid(scene: Scene): ReadonlySet<string> {
+  let stems = stemsOfAnswers.get(scene);
+  if (!stems) stemsOfAnswers.set(scene, (stems = new Set(spreadOf(scene).flatMap((sentence) => sentence.stems))));
+  return stems;
+}
+
 const WINDOW = 4;
 /** Content stems that a task and its material have at least. */
 const MIN_TASK = 8;
@@ -147,7 +155,7 @@ const left = new WeakMap<Scene, boolean>();
 function leavesItsTask(scene: Scene): boolean {
   const known = left.get(scene);
   if (known !== undefined) return known;
-  const stems = new Set(spreadOf(scene).flatMap((sentence) => sentence.stems));
+  const stems = stemsSaid(scene);
   const grounded = [...stems].filter((stem) => scene.trustedStems.has(stem) || scene.materialStems.has(stem)).length;
   const leaves = stems.size >= 5 && scene.materialStems.size + scene.trustedStems.size >= MIN_TASK && grounded <= stems.size * 0.08;
   left.set(scene, leaves);
@@ -165,11 +173,16 @@ const DIRECTS_THE_USER = /\b(?:never|do not|don['’]t|avoid|beware|scam|phishin
 function signOfTopic(scene: Scene, { text, strength, verb }: Instruction, detail: string): Sign | null {
   const own = new Map<string, number>();
   for (const stem of contentStems(text)) own.set(stem, (own.get(stem) ?? 0) + 1);
+  const asks = stemOf(verb);
+  const isTopic = (stem: string, times: number): boolean => !FRAME.has(stem) && stem !== asks && !scene.trustedStems.has(stem) && (scene.stemCounts.get(stem) ?? 0) <= times;
+  // By far most answers say nothing of it, and need no closer look.
+  const inAnswer = stemsSaid(scene);
+  if (![...own].some(([stem, times]) => inAnswer.has(stem) && isTopic(stem, times))) return null;
   // What is to be said word for word is looked for word for word, unless it is a sentence that may be put in other words.
   const handedOut = new Set((strength === 'addressed' ? literalsOf(text) : []).filter((literal) => contentStems(literal).length <= 3).flatMap(contentStems));
-  const topic = new Set([...own].filter(([stem, times]) => !FRAME.has(stem) && !handedOut.has(stem) && stem !== stemOf(verb) && !scene.trustedStems.has(stem) && (scene.stemCounts.get(stem) ?? 0) <= times).map(([stem]) => stem));
+  const topic = new Set([...own].filter(([stem, times]) => !handedOut.has(stem) && isTopic(stem, times)).map(([stem]) => stem));
   // Most of what it speaks of is the material's own matter.
-  const carried = [...own.keys()].filter((stem) => !FRAME.has(stem) && stem !== stemOf(verb)).length;
+  const carried = [...own.keys()].filter((stem) => !FRAME.has(stem) && stem !== asks).length;
   const leaves = strength === 'addressed' && leavesItsTask(scene);
   if (topic.size < (leaves ? 1 : 2) || topic.size < carried * (strength === 'addressed' ? 0.34 : 0.65)) return null;
   const needed = leaves ? 1 : Math.max(2, Math.ceil(topic.size * 0.5));
