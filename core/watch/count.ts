@@ -24,14 +24,17 @@ export interface CountRow {
   answers: number;
 }
 
-type Fields = Pick<Interaction, 'tenant' | 'session' | 'subject' | 'finishReason' | 'holdback'>;
+/** A request that asks for several answers is drawn once: only its first answer, whose id has no number behind it, counts. */
+const FURTHER_ANSWER = /#\d+$/;
+
+type Fields = Pick<Interaction, 'id' | 'tenant' | 'session' | 'subject' | 'finishReason' | 'holdback'>;
 
 /**
  * The answer as the watch sees it; null when nobody drew it (no holdback was on, or it came past the gateway) or its client left
  * before it was whole: an answer that was cut off says nothing of the adapter.
  */
-export function watchedAnswer({ tenant, session, subject, finishReason, holdback }: Fields, classes: readonly FailureClass[]): WatchedAnswer | null {
-  if (holdback === undefined || finishReason === 'aborted') return null;
+export function watchedAnswer({ id, tenant, session, subject, finishReason, holdback }: Fields, classes: readonly FailureClass[]): WatchedAnswer | null {
+  if (holdback === undefined || finishReason === 'aborted' || FURTHER_ANSWER.test(id)) return null;
   const unit = session === undefined ? null : parseInt(hash('sha256', `${tenant}\n${session}`, 'hex').slice(0, 12), 16);
   return { arm: holdback.arm, share: holdback.share, unit, tenant, caller: subject === undefined ? null : `${tenant} ${subject}`, classes: [...new Set(classes)] };
 }

@@ -19,7 +19,7 @@ interface Row {
 type Counted = CountRow & { window: number };
 
 const KeptHoldback = Holdback.extend({ by: Actor, reason: z.string(), time: Instant });
-const Watched = Interaction.pick({ tenant: true, session: true, subject: true, finishReason: true, holdback: true });
+const Watched = Interaction.pick({ id: true, tenant: true, session: true, subject: true, finishReason: true, holdback: true });
 const HOLDBACK = 'SELECT body FROM holdbacks WHERE channel = ? AND generation = ? ORDER BY seq';
 
 /** The entry with the holdback as it was last set. */

@@ -120,10 +120,11 @@ describe('what is counted', () => {
   const counted = (rows: { kind: string; class: string; answers: number }[], name = ''): number => rows.filter((row) => row.kind === 'tenant' && row.class === name).reduce((sum, row) => sum + row.answers, 0);
 
   test('an answer that nobody drew, or whose client left, is none of it', () => {
-    const fields: Pick<Interaction, 'tenant' | 'session' | 'subject' | 'finishReason' | 'holdback'> = { tenant: 'acme', session: 's', subject: 'x', finishReason: 'stop', holdback: { arm: 'live', share: 0.1 } };
+    const fields: Pick<Interaction, 'id' | 'tenant' | 'session' | 'subject' | 'finishReason' | 'holdback'> = { id: 'i', tenant: 'acme', session: 's', subject: 'x', finishReason: 'stop', holdback: { arm: 'live', share: 0.1 } };
     expect(watchedAnswer(fields, ['refusal', 'refusal'])).toMatchObject({ arm: 'live', caller: 'acme x', classes: ['refusal'] });
     expect(watchedAnswer({ ...fields, holdback: undefined }, [])).toBeNull();
     expect(watchedAnswer({ ...fields, finishReason: 'aborted' }, [])).toBeNull();
+    expect(watchedAnswer({ ...fields, id: 'i#1' }, [])).toBeNull();
     expect(watchedAnswer({ ...fields, tenant: 'other' }, [])?.unit).not.toBe(watchedAnswer(fields, [])?.unit);
   });
 
