@@ -22,12 +22,6 @@ async function serve(world: World, workload: string): Promise<{ engine: StubEngi
   const loaded = world.workloads.get(workload);
   if (loaded === undefined) throw new Error(`no workload ${workload}`);
   const { channel } = loaded.workload;
-  // The stand-in trainer taught nothing: the adapter answers what it knows, and not what came later; the base answers both.
-  engine.onChat = (asked, res) => {
-    const right = asked.model === STUB_BASE || !asked.body.includes('dringend');
-    const content = right ? answerTo('ticket') : `Das kann ich nicht sagen. ${SECRET}`;
-    res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ id: 'c', model: asked.model, choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }] }));
-  };
   const keys = await openKeys(homePaths(world.home).keys);
   const { logger } = captureLog();
   const events: InteractionEvent[] = [];
@@ -38,8 +32,14 @@ async function serve(world: World, workload: string): Promise<{ engine: StubEngi
     publish: (event) => void events.push(event),
     ...{ subjectKey: keys.subject, logger, pollMs: 50 },
   });
-  // The engine learns of the adapter from the gateway.
+  // The engine learns of the adapter from the gateway, and is seen to keep it apart.
   await expect.poll(async () => (await fetch(`${gateway.url}/readyz`)).status, { timeout: 10_000 }).toBe(200);
+  // The stand-in trainer taught nothing: the adapter answers what it knows, and not what came later; the base answers both.
+  engine.onChat = (asked, res) => {
+    const right = asked.model === STUB_BASE || !asked.body.includes('dringend');
+    const content = right ? answerTo('ticket') : `Das kann ich nicht sagen. ${SECRET}`;
+    res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ id: 'c', model: asked.model, choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }] }));
+  };
   const sorter = createSorter({ keys, workloads: world.workloads, limits: { maxBytes: 1_000_000, maxDepth: 64 }, logger, clock: () => new Date() });
   let asked = 0;
   return {
