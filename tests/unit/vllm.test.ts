@@ -105,8 +105,10 @@ describe('the isolation check', () => {
     const [first] = engines as [StubEngine];
     const only = { replicas: [first.url] };
     for (const engine of engines) engine.delayMs = 1;
-    const check = target.checkIsolation([ADAPTER_A], only);
-    await target.chat({ adapter: null, ...question }, { replica: first.url });
+    let ended = false;
+    const check = target.checkIsolation([ADAPTER_A], only).finally(() => (ended = true));
+    // From its first request to its last, however slow the machine is.
+    while (!ended) await target.chat({ adapter: null, ...question }, { replica: first.url });
     await check;
     [first.mixes, first.traffic] = [true, ADAPTER_A];
     expect(await target.checkIsolation([ADAPTER_A], only)).toHaveLength(1);
