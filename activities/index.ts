@@ -18,6 +18,7 @@ import { claimRun } from './runs.ts';
 import { unloadAdapter, unloadFormer } from './serve.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { asActivity } from './step.ts';
+import { endWatch, lookAtWatch, openWatch } from './watch.ts';
 
 const GPU_SCHEDULE_TO_START_MS = 10 * 60_000;
 const REPLICA_WAIT_MS = 2 * 60_000;
@@ -64,6 +65,9 @@ export function createActivities(given: ActivityDeps) {
     unloadFormer: asActivity(deps, 'unloadFormer', unloadFormer),
     rollbackChannel: asActivity(deps, 'rollbackChannel', rollbackChannel),
     finishRun: asActivity(deps, 'finishRun', finishRun),
+    openWatch: asActivity(deps, 'openWatch', openWatch),
+    lookAtWatch: asActivity(deps, 'lookAtWatch', lookAtWatch),
+    endWatch: asActivity(deps, 'endWatch', endWatch),
   };
 }
 

@@ -1,10 +1,12 @@
 // A run's record from its first step to its last, and the settings it was started with.
-import type { ApprovalPolicy, Digest, RunRecord, RunRequest, Workload } from '../core/contracts/index.ts';
+import type { ApprovalPolicy, Digest, RunRecord, RunRequest, WatchPolicy, Workload } from '../core/contracts/index.ts';
 import { stricterMode } from '../core/approval/rules.ts';
 import { canonicalJson } from '../core/digest.ts';
 import type { Suite } from '../core/suites/suite.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { BlobStore } from '../stores/ports.ts';
+import type { LoadedWorkload } from '../stores/workloads.ts';
+import { coolsOff } from './cooling-off.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { openHold, type OpenHold } from './look.ts';
 
@@ -33,6 +35,8 @@ export interface ClaimRunOutput {
   gpu: { taskQueue: string; scheduleToStartMs: number };
   /** A candidate of the channel that is held and goes on before a new one is trained. */
   hold?: OpenHold;
+  /** How the channel is watched after a promotion; left out: it is not. */
+  watch?: WatchPolicy;
 }
 
 /** Claims the oldest run request of the workload, if any, and opens the run's record. The same answer when asked again. */
@@ -44,15 +48,22 @@ export async function claimRun(deps: Deps, input: ClaimRunInput): Promise<ClaimR
   const settingsDigest = await deps.blobs.put(Buffer.from(canonicalJson(settings)));
   await deps.store.ensureChannel(workload.channel, now(deps));
   const request = await deps.store.claimRequest(input.workload, input.runId);
-  const approval: ApprovalPolicy = { ...workload.approval, mode: stricterMode(workload.approval.mode, request?.options.approval ?? 'automatic') };
-  const known = await deps.store.run(input.runId);
-  if (known?.temporalRunId !== input.temporalRunId) {
-    await deps.store.saveRun(newRun(input, { workloadDigest: loaded.digest, requestId: request?.id ?? null, approval, startedAt: now(deps) }));
-  }
+  const approval = await openRun(deps, input, loaded, request);
   if (request) await deps.store.link([{ fromKind: 'request', from: request.id, relation: 'claimed_by', toKind: 'run', to: input.runId }]);
   const run: RunRef = { schemaVersion: 1, runId: input.runId, workload: input.workload, settingsDigest };
   const hold = request?.options.newCandidate === true ? null : await openHold(deps, workload.channel);
-  return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu, ...(hold === null ? {} : { hold }) };
+  return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu, ...(hold === null ? {} : { hold }), ...(workload.watch === undefined ? {} : { watch: workload.watch }) };
+}
+
+/** Opens the run's record, if this execution has not yet, and says how its promotion is approved. */
+async function openRun(deps: Deps, input: ClaimRunInput, { digest, workload }: LoadedWorkload, request: RunRequest | null): Promise<ApprovalPolicy> {
+  const known = await deps.store.run(input.runId);
+  if (known?.temporalRunId === input.temporalRunId && known.approval !== undefined) return known.approval;
+  const asked = stricterMode(workload.approval.mode, request?.options.approval ?? 'automatic');
+  // While the channel cools off from an automatic rollback a person decides.
+  const approval: ApprovalPolicy = { ...workload.approval, mode: (await coolsOff(deps, workload.channel, workload.watch)) ? stricterMode(asked, 'one_approver') : asked };
+  await deps.store.saveRun(newRun(input, { workloadDigest: digest, requestId: request?.id ?? null, approval, startedAt: now(deps) }));
+  return approval;
 }
 
 function newRun(input: ClaimRunInput, opened: Required<Pick<RunRecord, 'workloadDigest' | 'requestId' | 'approval' | 'startedAt'>>): RunRecord {

@@ -19,6 +19,7 @@ import { addReplica } from './commands/replica.ts';
 import { addRun } from './commands/run.ts';
 import { addSuite } from './commands/suite.ts';
 import { addTrace } from './commands/trace.ts';
+import { addWatch } from './commands/watch.ts';
 import { addWorkload } from './commands/workload.ts';
 
 export function buildProgram(): Command {
@@ -44,6 +45,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addKey, addChannel, addReplica, addTrace, addWorkload, addSuite, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addKey, addChannel, addReplica, addWatch, addTrace, addWorkload, addSuite, addDoctor]) add(program);
   return program;
 }

@@ -21,7 +21,7 @@ export type InteractionFields = Pick<
   Interaction,
   | 'source' | 'id' | 'time' | 'workload' | 'channel' | 'adapterDigest' | 'generation' | 'baseModel' | 'engineBuild' | 'promptVersion'
   | 'tenant' | 'session' | 'subject' | 'consentBasis' | 'retentionDays' | 'sampling' | 'messages' | 'tools' | 'outputSchema' | 'responseFormat' | 'answer'
-  | 'finishReason' | 'usage' | 'traceparent'
+  | 'finishReason' | 'usage' | 'traceparent' | 'holdback'
 > & { provider?: string; responseId?: string };
 
 export type CorrectionFields = Pick<Correction, 'source' | 'id' | 'time' | 'workload' | 'interaction' | 'answer' | 'author' | 'authority'> & {
@@ -81,6 +81,7 @@ export function interactionEvent(fields: InteractionFields): InteractionEvent {
       'ratchet.channel': fields.channel,
       'ratchet.adapter.digest': fields.adapterDigest,
       'ratchet.generation': fields.generation,
+      'ratchet.holdback': fields.holdback,
       'ratchet.engine.build': fields.engineBuild,
       'ratchet.prompt.version': fields.promptVersion,
       'ratchet.tenant': fields.tenant,
@@ -171,6 +172,7 @@ export function interactionFromEvent(event: InteractionEvent): Interaction {
     channel: data['ratchet.channel'],
     adapterDigest: data['ratchet.adapter.digest'],
     generation: data['ratchet.generation'],
+    holdback: data['ratchet.holdback'],
     baseModel: data['gen_ai.response.model'],
     engineBuild: data['ratchet.engine.build'],
     promptVersion: data['ratchet.prompt.version'],

@@ -1,6 +1,7 @@
 // Which adapter a channel's name stands for now, and how many requests each adapter still answers.
 import type { ChannelEntry, Digest } from '../core/contracts/index.ts';
 import type { MetadataStore } from '../stores/ports.ts';
+import { heldBack } from './holdback.ts';
 
 /** A swap of the channel is seen after at most this long. */
 const FRESH_MS = 50;
@@ -19,6 +20,8 @@ export interface Channels {
   current(channel: string): Promise<ChannelEntry | null>;
   /** What was last read, without asking: what a request that resolves now would get at the oldest. */
   known(): ChannelEntry[];
+  /** Former adapters that still answer a share of some channel's sessions. */
+  heldBack(): Digest[];
   /** Counts a request as in flight; call it in the same turn that `current` resolved. Returns its end. */
   begin: (adapter: Digest | null) => () => void;
   /** By adapter digest or `base`. */
@@ -49,6 +52,10 @@ export function createChannels(store: Pick<MetadataStore, 'channel'>, names: rea
       return slot.entry;
     },
     known: () => [...slots.values()].flatMap((slot) => slot.entry ?? []),
+    heldBack: () => {
+      const nowMs = Date.now();
+      return [...new Set([...slots.values()].flatMap(({ entry }) => (entry === null ? [] : (heldBack(entry, nowMs) ?? []))))];
+    },
     begin: (adapter) => {
       const served = nameOf(adapter);
       counts.set(served, (counts.get(served) ?? 0) + 1);

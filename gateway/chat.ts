@@ -10,6 +10,7 @@ import { readBody } from './body.ts';
 import { nameOf, type Channels } from './channels.ts';
 import { readChatRequest } from './chat-request.ts';
 import { readHeaders } from './headers.ts';
+import { drawArm, holdbackKey } from './holdback.ts';
 import { withTopLevel } from './json-text.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { Refusal, badRequest, replicaNotReady, sendRefusal } from './refusal.ts';
@@ -44,6 +45,7 @@ type Passed = Pick<Outcome, 'answer' | 'finishReason'>;
 
 export function createChatHandler(deps: ChatDeps): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
   const { settings, channels, replicas, upstream, logger, metrics } = deps;
+  const drawKey = holdbackKey(settings.subjectKey);
 
   return async function chat(req, res) {
     const startedAt = performance.now();
@@ -61,15 +63,16 @@ export function createChatHandler(deps: ChatDeps): (req: IncomingMessage, res: S
       const entry = workload === undefined ? null : await channels.current(asked);
       // No await between here and `begin`: whoever reads the generation must see this request counted.
       if (workload === undefined || entry === null) throw new Refusal(404, 'model_not_found', 'no such channel; GET /v1/models lists them', { param: 'model' });
-      const adapter = baseArm ? null : entry.live;
+      const { mark: holdback, adapter } = baseArm ? { mark: undefined, adapter: null } : drawArm(entry, headers, drawKey, replicas.serves, Date.now());
       endInFlight = channels.begin(adapter);
       channel = asked;
-      const turn: Turn = { time, headers, fields, body, channel, workload, baseArm, adapter, generation: baseArm ? 0 : entry.generation };
+      const turn: Turn = { time, headers, fields, body, channel, workload, baseArm, adapter, generation: baseArm ? 0 : entry.generation, holdback };
       span = startChatSpan(channel, headers.traceparent);
       span.setAttributes({ 'ratchet.adapter.digest': nameOf(adapter), 'ratchet.generation': turn.generation });
       res.setHeader('x-ratchet-adapter', nameOf(adapter));
       res.setHeader('x-ratchet-generation', turn.generation);
       res.setHeader('x-ratchet-interaction', headers.interaction);
+      if (holdback !== undefined) res.setHeader('x-ratchet-arm', holdback.arm);
       await answerTurn(turn, res, span);
     } catch (error) {
       // What is left of the body is not waited for.

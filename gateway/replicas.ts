@@ -213,6 +213,22 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
     return work;
   }
 
+  /** A former adapter that is held back is loaded where it is missing, but nobody waits for it: the live one answers meanwhile. */
+  async function bringFormer(replica: Replica): Promise<void> {
+    const lacking = channels.heldBack().filter((adapter) => !replica.adapters.has(adapter));
+    if (lacking.length === 0 || performance.now() < replica.pause.untilMs) return;
+    try {
+      for (const adapter of lacking) await target.load(adapter, { replicas: [replica.url] });
+      replica.pause = { untilMs: 0, waitMs: 0 };
+      await refresh();
+      await inQuiet(replica, () => keepsApart(replica));
+    } catch (error) {
+      const wait = Math.min(LONGEST_BACKOFF_MS, replica.pause.waitMs * 2 || FIRST_BACKOFF_MS);
+      replica.pause = { untilMs: performance.now() + wait, waitMs: wait };
+      logger.warn({ replica: replica.url, error: safeMessage(error), nextTryMs: wait }, 'a former adapter that is held back cannot be loaded: the live one answers for it');
+    }
+  }
+
   /** @returns false when it mixes adapters up: it is then out of traffic. @throws when it does not answer */
   async function keepsApart(replica: Replica): Promise<boolean> {
     const { url } = replica;
@@ -281,6 +297,7 @@ export function createReplicas(deps: ReplicasDeps): Replicas {
     await Promise.all(names.map((name) => channels.current(name)));
     await refresh();
     await Promise.all(replicas.filter(({ healthy, probation, out }) => healthy && probation && out === null).map(bringUp));
+    await Promise.all(replicas.filter(inTraffic).map(bringFormer));
   }
 
   async function poll(): Promise<void> {

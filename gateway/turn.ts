@@ -1,5 +1,5 @@
 // One turn of a conversation: what is known before the engine is asked, and the event that it becomes.
-import type { Digest, FinishReason, Interaction, InteractionEvent, Workload } from '../core/contracts/index.ts';
+import type { Digest, FinishReason, HoldbackMark, Interaction, InteractionEvent, Workload } from '../core/contracts/index.ts';
 import { keyedHash } from '../core/digest.ts';
 import { interactionEvent } from '../core/events.ts';
 import type { Answer } from './answer.ts';
@@ -25,6 +25,8 @@ export interface Turn {
   /** Who answers; null: the base. */
   adapter: Digest | null;
   generation: number;
+  /** How it was drawn while a share was held back. */
+  holdback: HoldbackMark | undefined;
 }
 
 export interface EventSettings {
@@ -54,6 +56,7 @@ export function eventOf(turn: Turn, outcome: Outcome, settings: EventSettings): 
     channel: turn.channel,
     adapterDigest: turn.adapter,
     generation: turn.generation,
+    holdback: turn.holdback,
     baseModel: settings.baseModel,
     engineBuild: outcome.engineBuild,
     promptVersion: headers.promptVersion,

@@ -11,6 +11,7 @@ import type {
   Failure,
   FailureClass,
   Finding,
+  Holdback,
   Interaction,
   InteractionRef,
   LedgerEntry,
@@ -19,7 +20,9 @@ import type {
   RunRequest,
   Verdict,
   WaitingPromotion,
+  WatchRecord,
 } from '../core/contracts/index.ts';
+import type { ClassCounts } from '../core/watch/judge.ts';
 import type { LineageLink, NodeKind } from '../core/contracts/lineage.ts';
 import type { HeldCandidate } from '../core/gate/held.ts';
 
@@ -185,6 +188,9 @@ export interface ChannelSwap {
   time: string;
 }
 
+/** A share of a channel's sessions is left on a former adapter, or no longer: one that is over by its time has ended. */
+export type HoldbackChange = Holdback & { channel: string; generation: number; by: string; reason: string; time: string };
+
 export interface MetadataStore {
   // intake
   /** Keeps a batch in one transaction. Known identities with the same HMAC are duplicates; with another they become dead letters. */
@@ -306,6 +312,24 @@ export interface MetadataStore {
   waitingPromotion(promotionId: string): Promise<WaitingPromotion | null>;
   /** Newest first. Default: those that wait; `ended`: the others too. */
   waitingPromotions(query: { channel?: string; ended?: boolean; limit: number }): Promise<WaitingPromotion[]>;
+  // the watch after a promotion
+  /** The last one set for a generation counts; entries carry it. Throws CHANNEL_CONFLICT when the channel is at another generation. */
+  setHoldback(change: HoldbackChange): Promise<ChannelEntry>;
+  /** Every change of one generation's holdback, oldest first. */
+  holdbacks(channel: string, generation: number): Promise<HoldbackChange[]>;
+  /** One for each generation: asked again it gives the watch as it stands. It counts what intake keeps from now on. */
+  openWatch(record: WatchRecord): Promise<WatchRecord>;
+  watch(channel: string, generation: number): Promise<WatchRecord | null>;
+  /** Newest first. */
+  watches(query: { channel?: string; limit: number }): Promise<WatchRecord[]>;
+  /** Counts the next answers that intake has kept since the last call, `limit` at most, in a window of the watch; 0 read: there are none. Each is counted once, whoever asks. */
+  countWatch(channel: string, generation: number, how: { limit: number; window: number }): Promise<{ read: number }>;
+  /** Both arms by class, with what each caller brought (tenants among them where there are several). */
+  watchCounts(channel: string, generation: number): Promise<ClassCounts[]>;
+  /** What a person should know while the watch is open. */
+  noteWatch(channel: string, generation: number, reason: string | null): Promise<WatchRecord>;
+  /** The first end stays. */
+  closeWatch(channel: string, generation: number, end: Pick<WatchRecord, 'status' | 'reason' | 'endedAt'>): Promise<WatchRecord>;
 
   close(): Promise<void>;
 }

@@ -2,3 +2,4 @@
 export { nightlyRetrain } from './nightly-retrain.ts';
 export { promotion } from './promotion.ts';
 export { rollback } from './rollback.ts';
+export { watchChannel } from './watch-channel.ts';

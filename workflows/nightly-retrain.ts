@@ -53,7 +53,7 @@ interface Night {
 
 async function retrain(night: Night, claimed: ClaimRunOutput): Promise<NightlyRetrainOutput> {
   const { run, cost } = night;
-  const { channel, approval, gpu, hold } = claimed;
+  const { gpu, hold } = claimed;
   // Histories from before held candidates went on have no `hold`.
   const ended = hold ? await lookAgain(night, claimed, hold) : null;
   if (ended) return ended;
@@ -83,12 +83,12 @@ async function retrain(night: Night, claimed: ClaimRunOutput): Promise<NightlyRe
     await withdrawCandidate(night);
     return finish(night, verdict.decision === 'reject' ? 'rejected' : 'held', verdict.reason);
   }
-  const { verdictDigest } = verdict;
-  return promoteCandidate(night, { schemaVersion: 1, run, channel, candidateDigest, verdictDigest, expectedGeneration: evaluation.currentGeneration, approval });
+  return promoteCandidate(night, claimed, { candidateDigest, verdictDigest: verdict.verdictDigest, expectedGeneration: evaluation.currentGeneration });
 }
 
 /** A held candidate has the fresh cases before any new one: its e-process takes a look at them. null: it is over, a new one may be trained. */
-async function lookAgain(night: Night, { run, channel, approval }: ClaimRunOutput, { heldVerdictDigest, candidateDigest }: OpenHold): Promise<NightlyRetrainOutput | null> {
+async function lookAgain(night: Night, claimed: ClaimRunOutput, { heldVerdictDigest, candidateDigest }: OpenHold): Promise<NightlyRetrainOutput | null> {
+  const { run } = night;
   const look = await timed(night.cost, 'look', planLook({ schemaVersion: 1, run, heldVerdictDigest }));
   if (look.next === 'wait') return finish(night, 'held', look.reason);
   if (look.next === 'over' || look.planDigest === null) {
@@ -101,8 +101,7 @@ async function lookAgain(night: Night, { run, channel, approval }: ClaimRunOutpu
   const verdict = await timed(night.cost, 'judge', judgeLook({ schemaVersion: 1, run, heldVerdictDigest, planDigest: look.planDigest, evaluation }));
   await reestimated(night, look.planDigest, evaluation, verdict);
   upsertSearchAttributes([{ key: attributes.Verdict, value: verdict.decision }]);
-  const { verdictDigest } = verdict;
-  if (verdict.decision === 'promote') return promoteCandidate(night, { schemaVersion: 1, run, channel, candidateDigest, verdictDigest, expectedGeneration: evaluation.currentGeneration, approval });
+  if (verdict.decision === 'promote') return promoteCandidate(night, claimed, { candidateDigest, verdictDigest: verdict.verdictDigest, expectedGeneration: evaluation.currentGeneration });
   await withdrawCandidate(night);
   if (verdict.decision === 'hold') return finish(night, 'held', verdict.reason);
   night.candidateDigest = null;
@@ -127,7 +126,8 @@ async function reestimated({ run, cost }: Night, planDigest: Digest, evaluation:
 }
 
 /** An approval may take days: then the night ends here, and the promotion goes on alone. */
-async function promoteCandidate(night: Night, input: PromotionInput): Promise<NightlyRetrainOutput> {
+async function promoteCandidate(night: Night, { run, channel, approval, watch }: ClaimRunOutput, proven: Pick<PromotionInput, 'candidateDigest' | 'verdictDigest' | 'expectedGeneration'>): Promise<NightlyRetrainOutput> {
+  const input: PromotionInput = { schemaVersion: 1, run, channel, ...proven, approval, ...(watch === undefined ? {} : { watch }) };
   const child = { workflowId: `promotion/${night.run.runId}`, args: [input] as [PromotionInput], parentClosePolicy: ParentClosePolicy.ABANDON };
   if (input.approval.mode !== 'automatic') {
     const ended = await finish(night, 'awaiting_approval', `waits for approval of verdict ${input.verdictDigest}`);

@@ -1,13 +1,14 @@
 // A verdict's way onto the channel: at once, or when enough people have signed exactly this promotion before the time is up.
 import { CancellationScope, defineQuery, isCancellation, patched, setHandler, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { RunRef } from '../activities/deps.ts';
-import type { ApprovalPolicy, Digest, PromotionEnd, RunStatus } from '../core/contracts/index.ts';
+import type { ApprovalPolicy, Digest, PromotionEnd, RunStatus, WatchPolicy } from '../core/contracts/index.ts';
 import { decisions, type Approved, type Desk } from './decisions.ts';
 import { endOf } from './failures.ts';
 import * as attributes from './search-attributes.ts';
 import { finishRun, promote, supersedeWaiting } from './steps.ts';
 import { withdraw, withdrawFormer } from './tidy.ts';
 import { unsignedPromotion } from './unsigned-promotion.ts';
+import { startWatch } from './watch-channel.ts';
 
 export interface PromotionInput {
   schemaVersion: 1;
@@ -17,6 +18,8 @@ export interface PromotionInput {
   verdictDigest: Digest;
   expectedGeneration: number;
   approval: Pick<ApprovalPolicy, 'mode' | 'expiresAfterHours'>;
+  /** How the channel is watched afterwards; left out: it is not (and so in every promotion that began before there was a watch). */
+  watch?: WatchPolicy;
 }
 
 export interface PromotionState {
@@ -63,6 +66,8 @@ export async function promotion(input: PromotionInput): Promise<PromotionOutput>
   })().catch((error: unknown) => CancellationScope.nonCancellable(() => giveUp(input, desk, error)));
   view.state = 'done';
   return CancellationScope.nonCancellable(async () => {
+    const { generation } = ended.output;
+    if (input.watch !== undefined && generation !== null) await startWatch({ schemaVersion: 1, channel, generation, workload: run.workload, policy: input.watch, by: 'gate', run });
     await finishRun({ schemaVersion: 1, run, status: ended.output.status, reason: ended.output.reason, cost: null });
     if (ended.output.status === 'promoted') {
       await withdrawFormer(run);

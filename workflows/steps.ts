@@ -7,7 +7,7 @@ import type { Activities } from '../activities/index.ts';
 const common = { heartbeatTimeout: '30 seconds', cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
 /** Reads and writes of the stores. */
-export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, planLook, judgeLook, recordApproval, openPromotion, checkDecision, endPromotion, supersedeWaiting, finishRun } = proxyActivities<Activities>({
+export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, planLook, judgeLook, recordApproval, openPromotion, checkDecision, endPromotion, supersedeWaiting, finishRun, openWatch, endWatch } = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '30 minutes',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 20 },
@@ -26,6 +26,13 @@ export const { notify } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '1 hour',
   retry: { initialInterval: '2 seconds', maximumInterval: '10 minutes' },
+});
+
+/** A look at a watch is worth repeating for as long as the watch goes on. */
+export const { lookAtWatch } = proxyActivities<Activities>({
+  ...common,
+  startToCloseTimeout: '30 minutes',
+  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 });
 
 /** Training, on the task queue of a device class. It goes on from its last checkpoint when it is tried again. */

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { fleetLines, fleetRows } from '../fleet.ts';
 import { short, table } from '../output.ts';
 import { rollBack } from '../rollback.ts';
+import { addHoldback } from './holdback.ts';
 
 export async function channelName(context: Context, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
@@ -16,7 +17,7 @@ export async function channelName(context: Context, name: string | undefined): P
 }
 
 export function addChannel(program: Command): void {
-  program
+  const channel = program
     .command('channel [name]')
     .description('what is live in a channel and its whole history')
     .action(
@@ -28,6 +29,7 @@ export function addChannel(program: Command): void {
         context.out.result(history, (value) => [table(['generation', 'live', 'in place of', 'action', 'by', 'when', 'why'], value.map((entry) => [entry.generation, entry.live ? short(entry.live) : 'base', entry.generation === 0 ? '-' : entry.previous ? short(entry.previous) : 'base', entry.action, entry.by, entry.time, entry.reason])), ...status].join('\n'));
       }),
     );
+  addHoldback(channel);
 
   program
     .command('rollback [channel]')

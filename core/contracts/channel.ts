@@ -1,6 +1,7 @@
 // The slot that serving follows, with everything that was ever live in it.
 import { z } from 'zod';
 import { Actor, ChannelName, Digest, Instant, SchemaVersion } from './common.ts';
+import { Holdback } from './watch.ts';
 
 export const ChannelEntry = z.looseObject({
   schemaVersion: SchemaVersion,
@@ -18,5 +19,7 @@ export const ChannelEntry = z.looseObject({
   /** A person's change, made on the store itself: Temporal hears of it afterwards. */
   byHand: z.boolean().optional(),
   time: Instant,
+  /** The share of sessions that the former adapter goes on answering, as it is set now; it may have ended by its time. */
+  holdback: Holdback.optional(),
 });
 export type ChannelEntry = z.infer<typeof ChannelEntry>;

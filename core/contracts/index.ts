@@ -11,5 +11,6 @@ export * from './adapter.ts';
 export * from './verdict.ts';
 export * from './channel.ts';
 export * from './approval.ts';
+export * from './watch.ts';
 export * from './run.ts';
 export * from './training.ts';

@@ -1,6 +1,7 @@
 // One production model call: as it travels (CloudEvents 1.0, OTel GenAI names) and as Ratchet keeps it.
 import { z } from 'zod';
 import { ChannelName, Digest, Instant, Json, JsonObject, SchemaVersion, WorkloadName } from './common.ts';
+import { HoldbackMark } from './watch.ts';
 
 export const INTERACTION_EVENT_TYPE = 'dev.ratchet.interaction.v1';
 
@@ -71,6 +72,8 @@ export const Interaction = z.looseObject({
   finishReason: FinishReason,
   usage: z.looseObject({ inputTokens: z.int().min(0), outputTokens: z.int().min(0) }).optional(),
   traceparent: z.string().optional(),
+  /** Set where a share of the channel was held back: who answered is `adapterDigest`, under the channel's `generation`. */
+  holdback: HoldbackMark.optional(),
   /**
    * Set by intake: which redactor rewrote the values, and whether redaction changed the verdict (then it is kept out of training).
    * `values`: keyed hashes of what only the words around it gave away, so that a correction gets the same surrogates.
@@ -91,6 +94,7 @@ export const InteractionEventData = z.looseObject({
   'ratchet.channel': ChannelName,
   'ratchet.adapter.digest': Digest.nullable(),
   'ratchet.generation': z.int().min(0),
+  'ratchet.holdback': HoldbackMark.optional(),
   'ratchet.engine.build': z.string(),
   'ratchet.prompt.version': z.string(),
   'ratchet.tenant': z.string(),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ChannelName, FailureClass, WorkloadName } from './common.ts';
 import { CorrectionAuthority } from './correction.ts';
 import { Persona, PolicyRule } from './policy.ts';
+import { WatchPolicy } from './watch.ts';
 
 /** Hyper-parameters of a training run. Defaults: the CPU demo's column of the table in docs/reference/defaults. */
 export const Recipe = z.strictObject({
@@ -160,5 +161,7 @@ export const Workload = z.strictObject({
     .prefault({}),
   /** Promoted adapters kept loaded beside the live one, for rollback. */
   keepLoaded: z.int().min(1).max(8).default(1),
+  /** After a promotion: a share of sessions stays on the former adapter, and a rise of failures rolls back. Left out: nothing is watched. */
+  watch: WatchPolicy.optional(),
 });
 export type Workload = z.infer<typeof Workload>;

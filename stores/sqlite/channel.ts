@@ -4,6 +4,7 @@ import { RatchetError } from '../../core/errors.ts';
 import type { MetadataStore, PromotionIntent } from '../ports.ts';
 import { pack, unpack } from './body.ts';
 import type { Database } from './database.ts';
+import { withHoldback } from './watch.ts';
 
 type Queries = Pick<MetadataStore, 'ensureChannel' | 'channel' | 'channels' | 'channelHistory' | 'swapChannel' | 'openIntent' | 'closeIntent' | 'openIntents' | 'rollbacksToRecord' | 'rollbackRecorded'>;
 
@@ -12,9 +13,9 @@ interface Row {
 }
 
 const INTENT = 'SELECT id, channel, candidate, expected_generation AS expectedGeneration, state, at FROM promotion_intents';
-const asEntry = (row: Row): ChannelEntry => ChannelEntry.parse(unpack(row.body));
 
 export function channelQueries(database: Database): Queries {
+  const asEntry = (row: Row): ChannelEntry => withHoldback(database, ChannelEntry.parse(unpack(row.body)));
   const current = (channel: string): ChannelEntry | null => {
     const row = database.get<Row>('SELECT body FROM channel_entries WHERE channel = ? ORDER BY generation DESC LIMIT 1', channel);
     return row ? asEntry(row) : null;

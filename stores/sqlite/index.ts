@@ -15,6 +15,7 @@ import { migrate } from './migrations.ts';
 import { readingQueries } from './reading.ts';
 import { runQueries } from './runs.ts';
 import { totalsQueries } from './totals.ts';
+import { watchQueries } from './watch.ts';
 
 /**
  * Opens the store, brings its schema up to date and leaves it ready for every method of the port.
@@ -48,6 +49,7 @@ export function metadataStore(database: Database): MetadataStore {
     ...channelQueries(database),
     ...fleetQueries(database),
     ...approvalQueries(database),
+    ...watchQueries(database),
     async close() {
       database.close();
     },

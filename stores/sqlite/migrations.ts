@@ -11,9 +11,10 @@ import { fleet } from './migrations/006-fleet.ts';
 import { keptAnswers } from './migrations/007-kept-answers.ts';
 import { held } from './migrations/008-held.ts';
 import { approvals } from './migrations/009-approvals.ts';
+import { watch } from './migrations/010-watch.ts';
 
 /** Only ever appended to: step n brings version n - 1 to version n. */
-export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals];
+export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals, watch];
 
 /** Throws CONFIG_INVALID when a newer build has written the file. */
 export function migrate(database: Database, steps = STEPS): void {

@@ -1,9 +1,10 @@
 // What every metadata store must do, whatever it is built on.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ApproverKey, WaitingPromotion } from '../../core/contracts/index.ts';
+import { WatchPolicy, type ApproverKey, type Interaction, type WaitingPromotion, type WatchRecord } from '../../core/contracts/index.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { openEProcess } from '../../core/gate/e-process.ts';
 import type { HeldCandidate } from '../../core/gate/held.ts';
+import { WATCHED_CLASSES } from '../../core/watch/judge.ts';
 import type { ChannelSwap, MetadataStore, NewInteraction } from '../../stores/ports.ts';
 import { SOURCE, TIME, digestNo, drawnInteraction, newCorrection, newInteraction, outcomeNo, runNo, schemaViolation, someVerdict, undetermined } from './records.ts';
 
@@ -535,6 +536,88 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await ids({ channel: CHANNEL, ended: true })).toEqual(['p-3', 'p-1']);
         expect(await store.waitingPromotion('nobody')).toBeNull();
         await expect(store.endPromotion('nobody', ended)).rejects.toThrow(coded('NOT_FOUND'));
+      });
+    });
+
+    describe('the watch', () => {
+      const until = '2026-01-05T03:04:05.000Z';
+      const record = (over: Partial<WatchRecord> = {}): WatchRecord => ({
+        ...{ schemaVersion: 1, channel: CHANNEL, generation: 1, workload: 'tickets', live: digestNo('a'), holdback: null, policy: WatchPolicy.parse({ perCaller: 2 }) },
+        ...{ classes: [...WATCHED_CLASSES], by: 'gate', startedAt: TIME, status: 'open', reason: null, endedAt: null, ...over },
+      });
+      const drawn = (n: number, arm: 'live' | 'holdback', fields: Partial<Interaction> = {}, failing = false) =>
+        newInteraction(n, failing ? { findings: [schemaViolation] } : {}, { generation: 1, adapterDigest: arm === 'live' ? digestNo('a') : null, holdback: { arm, share: 0.1 }, ...fields });
+      const keep = (...interactions: ReturnType<typeof drawn>[]) => store.storeBatch({ ...nothing, interactions });
+      const countAll = async (limit = 100) => {
+        while ((await store.countWatch(CHANNEL, 1, { limit, window: 3 })).read > 0);
+        return (await store.watchCounts(CHANNEL, 1)).find((counts) => counts.class === 'schema_violation');
+      };
+
+      beforeEach(async () => {
+        await store.ensureChannel(CHANNEL, TIME);
+        await store.swapChannel({ channel: CHANNEL, expectedGeneration: 0, live: digestNo('a'), action: 'promoted', by: 'gate', reason: 'better', verdictDigest: digestNo('v'), approvalDigest: null, time: TIME });
+      });
+
+      it('sets a holdback on the live entry, changes it and keeps every change', async () => {
+        const set = { channel: CHANNEL, generation: 1, digest: null, share: 0.1, until, by: 'gate', reason: 'after the promotion', time: TIME };
+        const holdback = { digest: null, share: 0.1, until };
+        expect(await store.setHoldback(set)).toMatchObject({ generation: 1, live: digestNo('a'), holdback });
+        expect((await (await open()).channel(CHANNEL))?.holdback).toEqual(holdback);
+        expect((await store.channels())[0]?.holdback).toEqual(holdback);
+        await store.setHoldback({ ...set, share: 0.2, by: 'dana' });
+        expect((await store.channelHistory(CHANNEL)).map((entry) => entry.holdback?.share)).toEqual([undefined, 0.2]);
+        expect((await store.holdbacks(CHANNEL, 1)).map(({ by, share }) => [by, share])).toEqual([['gate', 0.1], ['dana', 0.2]]);
+        await expect(store.setHoldback({ ...set, generation: 0 })).rejects.toThrow(coded('CHANNEL_CONFLICT'));
+        await expect(store.setHoldback({ ...set, digest: digestNo('a') })).rejects.toThrow(coded('REQUEST_INVALID'));
+        await expect(store.setHoldback({ ...set, digest: digestNo('other') })).rejects.toThrow(coded('REQUEST_INVALID'));
+        await expect(store.setHoldback({ ...set, channel: 'other/production' })).rejects.toThrow(coded('NOT_FOUND'));
+        await store.swapChannel({ channel: CHANNEL, expectedGeneration: 1, live: null, action: 'rolled_back', by: 'dana', reason: 'r', verdictDigest: null, approvalDigest: null, time: TIME });
+        expect((await store.channel(CHANNEL))?.holdback).toBeUndefined();
+      });
+
+      it('counts each answer that was drawn once, whoever asks, and none from before it began', async () => {
+        await keep(drawn(1, 'live', {}, true));
+        expect(await store.openWatch(record())).toEqual(record());
+        expect(await store.openWatch(record({ by: 'dana' }))).toMatchObject({ by: 'gate' });
+        await keep(drawn(2, 'live', {}, true), drawn(3, 'live'), drawn(4, 'holdback'), newInteraction(5, { findings: [schemaViolation] }), drawn(6, 'live', { generation: 0 }, true), drawn(7, 'holdback', { finishReason: 'aborted' }));
+        const other = await open();
+        await Promise.all([store.countWatch(CHANNEL, 1, { limit: 2, window: 3 }), other.countWatch(CHANNEL, 1, { limit: 2, window: 3 })]);
+        expect((await countAll(2))?.strata).toEqual([{ window: 3, share: 0.1, live: { answers: 2, failing: 1 }, holdback: { answers: 1, failing: 0 } }]);
+        // The same records again change nothing.
+        await keep(drawn(2, 'live', {}, true));
+        expect((await countAll())?.strata[0]?.live.answers).toBe(2);
+        await expect(store.countWatch(CHANNEL, 7, { limit: 1, window: 0 })).rejects.toThrow(coded('NOT_FOUND'));
+      });
+
+      it('counts a session once and a caller so often as the policy says, over batches; several tenants count as callers', async () => {
+        await store.openWatch(record());
+        await keep(drawn(1, 'live', { session: 's1' }, true), drawn(2, 'live', { session: 's1' }, true));
+        await countAll();
+        await keep(drawn(3, 'live', { session: 's1' }, true), drawn(4, 'live', { session: 's2', subject: 'kim' }));
+        expect(await countAll()).toMatchObject({ strata: [{ live: { answers: 2, failing: 1 } }], callers: [{ caller: 'caller acme kim' }] });
+        await keep(...[5, 6, 7, 8].map((n) => drawn(n, 'live', { subject: 'kim' }, true)), drawn(9, 'holdback', { tenant: 'other' }));
+        const counts = await countAll();
+        expect(counts?.strata).toEqual([{ window: 3, share: 0.1, live: { answers: 3, failing: 2 }, holdback: { answers: 1, failing: 0 } }]);
+        expect(counts?.callers.map(({ caller }) => caller).toSorted()).toEqual(['caller acme kim', 'tenant acme', 'tenant other']);
+        expect(counts?.callers.find(({ caller }) => caller === 'caller acme kim')?.strata).toMatchObject([{ live: { answers: 2, failing: 1 } }]);
+      });
+
+      it('keeps shares apart, and the sums after its end; the first end stays', async () => {
+        await store.openWatch(record());
+        await keep(drawn(1, 'live', { subject: 'kim' }), drawn(2, 'live', { holdback: { arm: 'live', share: 0.2 } }));
+        expect((await countAll())?.strata.map(({ share }) => share).toSorted()).toEqual([0.1, 0.2]);
+        expect(await store.noteWatch(CHANNEL, 1, 'one caller carries it')).toMatchObject({ status: 'open', reason: 'one caller carries it' });
+        const end = { status: 'passed' as const, reason: 'nothing rose', endedAt: until };
+        expect(await store.closeWatch(CHANNEL, 1, end)).toMatchObject(end);
+        expect(await store.closeWatch(CHANNEL, 1, { status: 'ended', reason: 'by hand', endedAt: until })).toMatchObject(end);
+        await keep(drawn(3, 'live'));
+        await store.countWatch(CHANNEL, 1, { limit: 10, window: 3 });
+        const counts = (await store.watchCounts(CHANNEL, 1))[0];
+        expect(counts?.strata.reduce((sum, { live }) => sum + live.answers, 0)).toBe(2);
+        expect(counts?.callers).toEqual([]);
+        expect(await store.watches({ limit: 5 })).toEqual([expect.objectContaining(end)]);
+        expect(await store.watches({ channel: 'other/production', limit: 5 })).toEqual([]);
+        expect(await store.watch(CHANNEL, 0)).toBeNull();
       });
     });
   });

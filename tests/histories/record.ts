@@ -4,8 +4,10 @@ import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { decide } from '../../workflows/decisions.ts';
+import { watchId } from '../../workflows/watch-channel.ts';
 import { signedBy, startWorld } from '../support/pipeline.ts';
 import { seed } from '../support/pipeline-world.ts';
+import { storeDrawn } from '../support/watched-traffic.ts';
 
 const wanted = process.argv.slice(2);
 const world = await startWorld();
@@ -85,6 +87,17 @@ try {
   await promotionOf(second).cancel();
   await promotionOf(second).result().catch(() => undefined);
   await keep('promotion-cancelled', promotionOf(second).workflowId);
+
+  const watched = await world.addWorkload('watched', { watch: '{ share: 0.1, hours: 1, pollSeconds: 1 }' });
+  const night = await world.night('watched');
+  await keep('promotion-watched', `promotion/${night.handle.workflowId}`);
+  const { channel } = watched.workload;
+  while ((await world.store.channel(channel))?.holdback === undefined) await new Promise((resolve) => setTimeout(resolve, 100));
+  await storeDrawn(world.store, watched, { count: 100, failing: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  await storeDrawn(world.store, watched, { count: 1_000, failing: 4, from: 100 });
+  await world.client.workflow.getHandle(watchId(channel, 1)).result();
+  await keep('watch-rolled-back', watchId(channel, 1));
 } finally {
   await world.stop();
 }

@@ -29,6 +29,8 @@ export interface WorkloadOptions {
   /** Another gate altogether. */
   gate?: { alpha: number; decisionsPerPeriod: number; smallestGain: number; power: number; cases: number; eProcess: { share: number; maxCases: number } };
   minNewExamples?: number;
+  /** The workload's `watch`, as YAML. */
+  watch?: string;
 }
 
 function gateOf({ gate, smallestGain = 0.9, eProcess }: WorkloadOptions): object {
@@ -54,6 +56,7 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       `gate: { ${JSON.stringify(gateOf(options)).slice(1, -1)} }`,
       `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72}, neverOneself: ${options.neverOneself ?? false}${options.remindEveryHours === undefined ? '' : `, remindEveryHours: ${options.remindEveryHours}`} }`,
       ...(options.loraRank === undefined ? [] : [`recipe: { loraRank: ${options.loraRank} }`]),
+      ...(options.watch === undefined ? [] : [`watch: ${options.watch}`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,
     ].join('\n'),
   );
