@@ -8,6 +8,7 @@ export function createMetrics(registry: Registry = new Registry()) {
     registry,
     requests: new Counter({ name: 'ratchet_gateway_requests_total', help: 'Requests by channel and HTTP status (499: the client went away)', labelNames: ['channel', 'status'], registers }),
     seconds: new Histogram({ name: 'ratchet_gateway_request_seconds', help: 'Time to the end of the answer', labelNames: ['channel'], buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120], registers }),
+    retries: new Counter({ name: 'ratchet_gateway_retries_total', help: 'Requests asked of another replica because none had begun to answer', registers }),
     replicaReady: new Gauge({ name: 'ratchet_gateway_replica_ready', help: '1: healthy and serving every live adapter', labelNames: ['replica'], registers }),
     reloads: new Counter({ name: 'ratchet_gateway_adapter_reloads_total', help: 'Loads of a live adapter that a replica had lost', labelNames: ['result'], registers }),
     fleetAlarm: new Gauge({ name: 'ratchet_gateway_fleet_alarm', help: '1: something is wrong with the replica (docs/reference/serving.md)', labelNames: ['replica', 'reason'], registers }),

@@ -182,6 +182,25 @@ export interface ChannelSwap {
   time: string;
 }
 
+/** What a caller of the gateway may do. The key itself is shown once, when it is made; only its hash is kept. */
+export interface CallerKey {
+  id: string;
+  name: string;
+  /** SHA-256 of the key, hex: it is 256 random bits, so nothing slower is needed. */
+  hash: string;
+  /** Whose its interactions are. */
+  tenant: string;
+  /** Whether the caller may name another tenant by header: an agent that serves several. */
+  mayNameTenant: boolean;
+  /** Null: no limit. */
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
+  createdAt: string;
+  createdBy: string;
+  revokedAt: string | null;
+  revokedBy: string | null;
+}
+
 export interface MetadataStore {
   // intake
   /** Keeps a batch in one transaction. Known identities with the same HMAC are duplicates; with another they become dead letters. */
@@ -274,6 +293,13 @@ export interface MetadataStore {
   markReplica(mark: ReplicaMark): Promise<boolean>;
   /** True for one caller only: nobody has claimed the replica's check at or after `notSince`. */
   claimReplicaCheck(replica: string, at: string, notSince: string): Promise<boolean>;
+
+  // callers of the gateway
+  addCallerKey(key: CallerKey): Promise<void>;
+  /** All that were ever made, revoked ones too, oldest first. */
+  callerKeys(): Promise<CallerKey[]>;
+  /** The first revocation counts. Throws NOT_FOUND. */
+  revokeCallerKey(id: string, by: string, at: string): Promise<CallerKey>;
 
   close(): Promise<void>;
 }

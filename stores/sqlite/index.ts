@@ -1,6 +1,7 @@
 // The metadata store on SQLite: one file, shared by every process of one machine.
 import type { MetadataStore } from '../ports.ts';
 import { answerQueries } from './answers.ts';
+import { callerKeyQueries } from './caller-keys.ts';
 import { caseQueries } from './cases.ts';
 import { channelQueries } from './channel.ts';
 import { deadLetterQueries } from './dead-letters.ts';
@@ -46,6 +47,7 @@ export function metadataStore(database: Database): MetadataStore {
     ...gateQueries(database),
     ...channelQueries(database),
     ...fleetQueries(database),
+    ...callerKeyQueries(database),
     async close() {
       database.close();
     },

@@ -9,9 +9,10 @@ import { totals } from './migrations/004-totals.ts';
 import { narrowKeys } from './migrations/005-narrow-keys.ts';
 import { fleet } from './migrations/006-fleet.ts';
 import { keptAnswers } from './migrations/007-kept-answers.ts';
+import { callerKeys } from './migrations/008-caller-keys.ts';
 
 /** Only ever appended to: step n brings version n - 1 to version n. */
-export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers];
+export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, callerKeys];
 
 /** Throws CONFIG_INVALID when a newer build has written the file. */
 export function migrate(database: Database, steps = STEPS): void {
