@@ -16,7 +16,8 @@ export function createMetrics(registry: Registry = new Registry()) {
     isolationTokens: new Counter({ name: 'ratchet_gateway_isolation_tokens_total', help: 'Tokens that isolation checks took of a replica', labelNames: ['replica'], registers }),
     published: new Counter({ name: 'ratchet_gateway_events_published_total', help: 'Interactions that Kafka has acknowledged', registers }),
     lost: new Counter({ name: 'ratchet_gateway_events_lost_total', help: 'Interactions that were never published', labelNames: ['reason'], registers }),
-    queued: new Gauge({ name: 'ratchet_gateway_events_queued', help: 'Interactions that wait for Kafka', registers }),
+    queued: new Gauge({ name: 'ratchet_gateway_events_queued', help: 'Interactions that wait for Kafka in memory', registers }),
+    spooled: new Gauge({ name: 'ratchet_gateway_spool_bytes', help: 'Interactions that wait for Kafka on disk', registers }),
   };
 }
 
