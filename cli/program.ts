@@ -12,6 +12,7 @@ import { addDlq } from './commands/dlq.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFailures } from './commands/failures.ts';
 import { addGate } from './commands/gate.ts';
+import { addGatewayKey } from './commands/gateway-key.ts';
 import { addImport } from './commands/import.ts';
 import { addLabel } from './commands/label.ts';
 import { addReplica } from './commands/replica.ts';
@@ -43,6 +44,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addChannel, addReplica, addTrace, addWorkload, addSuite, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addGatewayKey, addApproval, addChannel, addReplica, addTrace, addWorkload, addSuite, addDoctor]) add(program);
   return program;
 }
