@@ -80,9 +80,10 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
       return json(res, 200, { ...frame, choices: indexes.map((index) => ({ index, ...(chats ? { message: { role: 'assistant', content: text(index) } } : { text: text(index) }), finish_reason: 'stop' })), usage });
     }
     res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-    for (const content of [...TEXT, asked.model]) {
+    const role = { role: 'assistant' };
+    for (const [part, content] of [...TEXT, asked.model].entries()) {
       if (res.destroyed) return;
-      for (const index of indexes) res.write(`data: ${JSON.stringify({ ...frame, object: chats ? 'chat.completion.chunk' : 'text_completion', choices: [{ index, ...(chats ? { delta: { content } } : { text: content }), finish_reason: null }] })}\n\n`);
+      for (const index of indexes) res.write(`data: ${JSON.stringify({ ...frame, object: chats ? 'chat.completion.chunk' : 'text_completion', choices: [{ index, ...(chats ? { delta: { ...(part === 0 ? role : {}), content } } : { text: content }), finish_reason: null }] })}\n\n`);
       await sleep(engine.delayMs);
     }
     for (const index of indexes) res.write(`data: ${JSON.stringify({ ...frame, choices: [{ index, ...(chats ? { delta: {} } : { text: '' }), finish_reason: 'stop' }] })}\n\n`);
