@@ -78,8 +78,7 @@ export function createAnswering(deps: AnsweringDeps): (api: Api, req: IncomingMe
       endInFlight = channels.begin(adapter);
       channel = asked;
       const turn: Turn = { time, operation: api.operation, headers, tenant: caller.tenantOf(headers.tenant), ask, body, channel, workload, baseArm, adapter, generation: baseArm ? 0 : entry.generation };
-      span = startAnswerSpan(api.operation, channel, headers.traceparent);
-      span.setAttributes({ 'ratchet.adapter.digest': nameOf(adapter), 'ratchet.generation': turn.generation });
+      span = startAnswerSpan(turn);
       res.setHeader('x-ratchet-adapter', nameOf(adapter));
       res.setHeader('x-ratchet-generation', turn.generation);
       res.setHeader('x-ratchet-interaction', headers.interaction);
@@ -94,8 +93,7 @@ export function createAnswering(deps: AnsweringDeps): (api: Api, req: IncomingMe
       const status = res.writableFinished || res.writableEnded ? String(res.statusCode) : '499';
       span?.setAttribute('http.response.status_code', Number(status));
       span?.end();
-      metrics.requests.inc({ channel, status });
-      metrics.seconds.observe({ channel }, (performance.now() - startedAt) / 1000);
+      metrics.answered(channel, status, (performance.now() - startedAt) / 1000);
     }
   };
 

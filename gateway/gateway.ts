@@ -161,7 +161,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   server.maxConnections = MAX_CONNECTIONS;
 
   function overloaded(req: IncomingMessage, res: ServerResponse): void {
-    metrics.requests.inc({ channel: 'none', status: '503' });
+    metrics.answered('none', '503', 0);
     req.resume();
     sendRefusal(res, new Refusal(503, 'overloaded', `the gateway answers ${maxInFlight} requests already`, { retryAfterSeconds: 1 }));
   }
