@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanStatusCode, type Span } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import type { FinishReason } from '../core/contracts/index.ts';
+import type { Digest, FinishReason } from '../core/contracts/index.ts';
 import { RatchetError, safeMessage } from '../core/errors.ts';
 import { WrongModel, emptyAnswer, readAnswer, type Answer } from './answer.ts';
 import type { Api } from './apis.ts';
@@ -109,9 +109,10 @@ export function createAnswering(deps: AnsweringDeps): (api: Api, req: IncomingMe
     const hidesUsage = wantsNoUsage(turn.ask);
     const body = upstreamBody(turn, model, hidesUsage);
     const traceparent = traceparentOf(span);
+    const failed = new Set<string>();
     try {
       for (let attempt = 1; ; attempt += 1) {
-        const replica = await replicas.choose(turn.adapter);
+        const replica = await chooseAnother(turn.adapter, failed);
         const finish = ({ answer, otherwise }: Passed): void => {
           caller.charge(tokensOf(answer, body));
           span.setAttribute('gen_ai.response.finish_reasons', [answer.choices.get(0)?.finishReason ?? otherwise]);
@@ -122,7 +123,11 @@ export function createAnswering(deps: AnsweringDeps): (api: Api, req: IncomingMe
           if (exchange.status === 404 && turn.adapter !== null) {
             replicas.lost(replica.url, turn.adapter);
             await exchange.text();
-            if (attempt < MAX_ATTEMPTS) continue;
+            if (attempt < MAX_ATTEMPTS) {
+              failed.add(replica.url);
+              metrics.retries.inc();
+              continue;
+            }
           }
           if (exchange.status !== 200) return await passRefusal(exchange, turn, replica.url, model, res);
           return finish(exchange.streamed ? await passStream(exchange, turn, model, hidesUsage, res, control) : await passWhole(exchange, turn, model, res));
@@ -136,12 +141,19 @@ export function createAnswering(deps: AnsweringDeps): (api: Api, req: IncomingMe
         } finally {
           replica.release();
         }
+        failed.add(replica.url);
         metrics.retries.inc();
       }
     } finally {
       control.done();
       res.off('close', left);
     }
+  }
+
+  /** One that has not failed this request, or else one that has: a lone replica may only have closed an idle connection. */
+  async function chooseAnother(adapter: Digest | null, failed: ReadonlySet<string>) {
+    if (failed.size === 0) return replicas.choose(adapter);
+    return replicas.choose(adapter, failed).catch(() => replicas.choose(adapter));
   }
 
   /** An engine's refusal. What it says of the client's own request goes to the client, and nowhere else. */

@@ -118,7 +118,7 @@ describe('another replica', () => {
 
   test('is asked when the first has lost the adapter', async () => {
     world = await gatewayWorld({ engines: 2, pollMs: 60_000 });
-    for (const { loaded } of world.engines) loaded.set(ADAPTER_A, '/adapters/x');
+    for (const { loaded } of world.engines) loaded.set(ADAPTER_A, `/adapters/${ADAPTER_A.slice(7)}`);
     world.slot.swap(ADAPTER_A);
     await vi.waitFor(async () => expect((await world.post(CHAT, chat())).headers.get('x-ratchet-adapter')).toBe(ADAPTER_A));
     world.engines[0]?.loaded.clear();
@@ -148,14 +148,14 @@ describe('another replica', () => {
 
 describe('limits', () => {
   test('a stream that does not begin in time is 504, one that has begun may take its time', async () => {
-    world = await gatewayWorld({ firstByteMs: 60 });
+    world = await gatewayWorld({ firstByteMs: 300 });
     engine().onChat = ({ model }, res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
-      setTimeout(() => res.end(`data: ${JSON.stringify({ model, choices: [] })}\n\n`), 200);
+      setTimeout(() => res.end(`data: ${JSON.stringify({ model, choices: [] })}\n\n`), 1_000);
     };
     expect(await errorOf(await world.post(CHAT, chat({ stream: true })))).toMatchObject({ code: 'upstream_timeout' });
     engine().onChat = undefined;
-    engine().delayMs = 40;
+    engine().delayMs = 150;
     expect(await (await world.post(CHAT, chat({ stream: true }))).text()).toContain('[DONE]');
   });
 
