@@ -12,6 +12,7 @@ import { addDlq } from './commands/dlq.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFailures } from './commands/failures.ts';
 import { addGate } from './commands/gate.ts';
+import { addGatewayKey } from './commands/gateway-key.ts';
 import { addImport } from './commands/import.ts';
 import { addKey } from './commands/key.ts';
 import { addLabel } from './commands/label.ts';
@@ -45,6 +46,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addApproval, addKey, addChannel, addReplica, addWatch, addTrace, addWorkload, addSuite, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addGatewayKey, addApproval, addKey, addChannel, addReplica, addWatch, addTrace, addWorkload, addSuite, addDoctor]) add(program);
   return program;
 }

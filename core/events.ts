@@ -20,7 +20,7 @@ import { RatchetError } from './errors.ts';
 export type InteractionFields = Pick<
   Interaction,
   | 'source' | 'id' | 'time' | 'workload' | 'channel' | 'adapterDigest' | 'generation' | 'baseModel' | 'engineBuild' | 'promptVersion'
-  | 'tenant' | 'session' | 'subject' | 'consentBasis' | 'retentionDays' | 'sampling' | 'messages' | 'tools' | 'outputSchema' | 'responseFormat' | 'answer'
+  | 'tenant' | 'operation' | 'session' | 'subject' | 'consentBasis' | 'retentionDays' | 'sampling' | 'messages' | 'tools' | 'outputSchema' | 'responseFormat' | 'answer'
   | 'finishReason' | 'usage' | 'traceparent' | 'holdback'
 > & { provider?: string; responseId?: string };
 
@@ -90,7 +90,7 @@ export function interactionEvent(fields: InteractionFields): InteractionEvent {
       'ratchet.retention.days': fields.retentionDays,
       'ratchet.output.schema': fields.outputSchema,
       'ratchet.response.format': fields.responseFormat,
-      'gen_ai.operation.name': 'chat' as const,
+      'gen_ai.operation.name': fields.operation ?? ('chat' as const),
       'gen_ai.provider.name': fields.provider ?? 'vllm',
       'gen_ai.request.model': fields.channel,
       'gen_ai.response.model': fields.baseModel,
@@ -168,6 +168,7 @@ export function interactionFromEvent(event: InteractionEvent): Interaction {
     source: event.source,
     id: event.id,
     time: event.time,
+    operation: data['gen_ai.operation.name'] === 'chat' ? undefined : data['gen_ai.operation.name'],
     workload: data['ratchet.workload'],
     channel: data['ratchet.channel'],
     adapterDigest: data['ratchet.adapter.digest'],

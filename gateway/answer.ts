@@ -1,13 +1,20 @@
-// Puts a model's answer together, from one body or from the chunks of a stream, and names the channel as its model.
-import { StringDecoder } from 'node:string_decoder';
+// A model's answer as the event records it, and how it is read from a whole body (from a stream: streamed-answer.ts).
 import type { FinishReason, ToolCall } from '../core/contracts/index.ts';
 import { readToolCalls } from './chat-request.ts';
-import { withTopLevel } from './json-text.ts';
+import { renamed } from './json-text.ts';
 
-export interface Answer {
+/** One of the answers that a request asked for. */
+export interface Choice {
   text: string;
   toolCalls: ToolCall[];
+  /** Null while the answer goes on. */
   finishReason: FinishReason | null;
+}
+
+export interface Answer {
+  /** By the engine's index. */
+  choices: Map<number, Choice>;
+  /** Of all choices together. */
   usage: { inputTokens: number; outputTokens: number } | undefined;
   responseId: string | undefined;
 }
@@ -19,115 +26,47 @@ export class WrongModel extends Error {
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = { stop: 'stop', length: 'length', tool_calls: 'tool_calls', content_filter: 'content_filter', abort: 'aborted', error: 'error' };
 
-/** Null while the answer goes on. An engine's own words for an ending that it chose count as `stop`. */
-const finishReason = (value: unknown): FinishReason | null => (typeof value === 'string' ? (FINISH_REASONS[value] ?? 'stop') : null);
+/** An engine's own words for an ending that it chose count as `stop`. */
+export const finishReasonOf = (value: unknown): FinishReason | null => (typeof value === 'string' ? (FINISH_REASONS[value] ?? 'stop') : null);
 
-interface Choice {
-  index?: number;
-  finish_reason?: string | null;
-  message?: { content?: unknown; tool_calls?: unknown };
-  delta?: { content?: unknown; tool_calls?: { index?: number; id?: string; function?: { name?: string; arguments?: string } }[] };
-}
-
-interface Completion {
+/** What both APIs send, whole or in pieces: `message` and `delta` belong to chat, `text` to text completions. */
+export interface WireCompletion {
   id?: string;
   model?: string;
-  choices?: Choice[];
+  choices?: WireChoice[];
   usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
   error?: unknown;
 }
 
-const usageOf = (completion: Completion): Answer['usage'] =>
-  completion.usage ? { inputTokens: completion.usage.prompt_tokens ?? 0, outputTokens: completion.usage.completion_tokens ?? 0 } : undefined;
+export interface WireChoice {
+  index?: number;
+  finish_reason?: string | null;
+  text?: unknown;
+  message?: { content?: unknown; tool_calls?: unknown };
+  delta?: { content?: unknown; tool_calls?: { index?: number; id?: string; function?: { name?: string; arguments?: string } }[] };
+}
 
-/** The event records the first choice; a client that asks for several gets them all. */
-const firstChoice = (completion: Completion): Choice | undefined => completion.choices?.find((choice) => (choice.index ?? 0) === 0);
+export const usageOf = ({ usage }: WireCompletion): Answer['usage'] => (usage ? { inputTokens: usage.prompt_tokens ?? 0, outputTokens: usage.completion_tokens ?? 0 } : undefined);
+
+export const emptyAnswer = (): Answer => ({ choices: new Map(), usage: undefined, responseId: undefined });
 
 /**
  * Reads a whole (not streamed) answer.
+ * @param shown the channel's name, which the client asked for
+ * @returns the answer, and the body for the client
  * @throws WrongModel, or SyntaxError when the body is not JSON
  */
 export function readAnswer(body: string, asked: string, shown: string): { answer: Answer; body: string } {
-  const completion = JSON.parse(body) as Completion;
+  const completion = JSON.parse(body) as WireCompletion;
   if (completion.model !== asked) throw new WrongModel();
-  const choice = firstChoice(completion);
-  const content = choice?.message?.content;
-  return {
-    answer: {
-      text: typeof content === 'string' ? content : '',
-      toolCalls: readToolCalls(choice?.message?.tool_calls),
-      finishReason: finishReason(choice?.finish_reason),
-      usage: usageOf(completion),
-      responseId: completion.id,
-    },
-    body: withTopLevel(body, 'model', JSON.stringify(shown)) ?? body,
-  };
-}
-
-/** Server-sent events of one answer: lines go through byte for byte but for the model's name, while the answer is put together. */
-export class StreamedAnswer {
-  readonly answer: Answer = { text: '', toolCalls: [], finishReason: null, usage: undefined, responseId: undefined };
-  /** Set when the engine reported an error inside the stream. */
-  failed = false;
-  readonly #decoder = new StringDecoder('utf8');
-  readonly #asked: string;
-  readonly #shown: string;
-  #rest = '';
-
-  constructor(asked: string, shown: string) {
-    this.#asked = asked;
-    this.#shown = shown;
+  const answer = { ...emptyAnswer(), usage: usageOf(completion), responseId: completion.id };
+  for (const choice of completion.choices ?? []) {
+    const text = choice.message?.content ?? choice.text;
+    answer.choices.set(choice.index ?? 0, {
+      text: typeof text === 'string' ? text : '',
+      toolCalls: readToolCalls(choice.message?.tool_calls),
+      finishReason: finishReasonOf(choice.finish_reason),
+    });
   }
-
-  /** @returns what the client gets for this piece: whole lines only. @throws WrongModel */
-  push(bytes: Uint8Array): string {
-    const text = this.#rest + this.#decoder.write(bytes);
-    const end = text.lastIndexOf('\n') + 1;
-    this.#rest = text.slice(end);
-    if (end === 0) return '';
-    return text.slice(0, end).split('\n').slice(0, -1).map((line) => `${this.#line(line)}\n`).join('');
-  }
-
-  /** What is left when the stream ends without a last line feed. */
-  end(): string {
-    const rest = this.#rest + this.#decoder.end();
-    this.#rest = '';
-    return rest === '' ? '' : this.#line(rest);
-  }
-
-  #line(line: string): string {
-    if (!line.startsWith('data:')) return line;
-    const json = line.slice(5).trim();
-    if (json === '' || json === '[DONE]') return line;
-    let chunk: Completion;
-    try {
-      chunk = JSON.parse(json) as Completion;
-    } catch {
-      this.failed = true;
-      return line;
-    }
-    if (chunk.error !== undefined && chunk.error !== null) {
-      this.failed = true;
-      return line;
-    }
-    if (chunk.model !== this.#asked) throw new WrongModel();
-    this.#add(chunk);
-    return withTopLevel(line, 'model', JSON.stringify(this.#shown)) ?? line;
-  }
-
-  #add(chunk: Completion): void {
-    const answer = this.answer;
-    answer.responseId ??= chunk.id;
-    answer.usage = usageOf(chunk) ?? answer.usage;
-    const choice = firstChoice(chunk);
-    if (!choice) return;
-    if (typeof choice.delta?.content === 'string') answer.text += choice.delta.content;
-    for (const part of choice.delta?.tool_calls ?? []) {
-      const call = (answer.toolCalls[part.index ?? 0] ??= { name: '', arguments: '' });
-      if (part.id !== undefined) call.id = part.id;
-      call.name += part.function?.name ?? '';
-      call.arguments += part.function?.arguments ?? '';
-    }
-    answer.finishReason = finishReason(choice.finish_reason) ?? answer.finishReason;
-  }
+  return { answer, body: renamed(body, shown) };
 }

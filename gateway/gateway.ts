@@ -1,29 +1,34 @@
 // The OpenAI-compatible door: its HTTP server, its few paths, and its orderly end.
-import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { isIP, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Interaction, InteractionEvent } from '../core/contracts/index.ts';
-import { safeMessage } from '../core/errors.ts';
+import { RatchetError, safeMessage } from '../core/errors.ts';
 import type { MetadataStore, ServingTarget } from '../stores/ports.ts';
+import { mayAdminister } from './admin.ts';
+import { createAnswering } from './answering.ts';
+import { CHAT, TEXT } from './apis.ts';
+import { createBodyReader } from './body.ts';
+import { createCallers } from './callers.ts';
 import { createChannels } from './channels.ts';
-import { createChatHandler } from './chat.ts';
+import { holdbackKey } from './holdback.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
+import { createRecorder } from './recorder.ts';
 import { Refusal, sendJson, sendRefusal } from './refusal.ts';
 import { createReplicas, type ReplicaReport, type ReplicasDeps } from './replicas.ts';
 import type { ServedWorkload } from './turn.ts';
 import { createUpstream } from './upstream.ts';
 
 export interface GatewayDeps {
-  store: Pick<MetadataStore, 'channel'>;
+  store: Pick<MetadataStore, 'channel' | 'callerKeys'>;
   /** Where replicas are marked that may not answer; shared with the other gateways and the pipeline. */
   marks?: ReplicasDeps['marks'];
   isolation?: ReplicasDeps['isolation'];
   target: ServingTarget;
   /** By channel; other channels of the store are not served here. */
   workloads: ReadonlyMap<string, ServedWorkload>;
-  /** Takes an interaction and returns at once (gateway/publisher.ts). */
+  /** Takes an interaction and returns at once (publish/publisher.ts). */
   publish: (event: InteractionEvent) => void;
   /** Key of the hash that stands for a person. */
   subjectKey: string;
@@ -33,14 +38,20 @@ export interface GatewayDeps {
   /** 0 takes a free one. */
   port?: number;
   vllmApiKey?: string;
-  /** Guards /internal; without one only loopback callers are let in. */
+  /** Guards /internal and /metrics; without one only loopback callers are let in. */
   adminToken?: string;
+  /** Lets anyone ask beyond loopback although no caller's key was ever made. */
+  allowOpen?: boolean;
   /** Lets `<channel>@base` ask the base model beside the channel's traffic; such answers are not published. */
   allowBaseArm?: boolean;
   consentBasis?: Interaction['consentBasis'];
   retentionDays?: number;
+  /** For a whole answer, and until the first piece of a streamed one. */
   timeoutMs?: number;
+  firstByteMs?: number;
   maxBodyBytes?: number;
+  /** Requests answered at once; one more is refused with 503. */
+  maxInFlight?: number;
   pollMs?: number;
 }
 
@@ -53,29 +64,29 @@ export interface Gateway {
   close(drainMs?: number): Promise<void>;
 }
 
+/** Bodies that may be in memory at once, before they are whole. */
+const MAX_HELD_BYTES = 268_435_456;
+/** A connection costs memory before it has sent a byte. */
+const MAX_CONNECTIONS = 8_192;
+const SERVER = { requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 30_000, maxHeaderSize: 32_768, connectionsCheckingInterval: 5_000 };
+
+/** @throws CONFIG_INVALID when strangers could ask, or it cannot listen */
 export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
-  const { store, target, workloads, logger, host = '127.0.0.1', port = 0, metrics = createMetrics() } = deps;
+  const { store, target, workloads, logger, host = '127.0.0.1', port = 0, metrics = createMetrics(), maxInFlight = 2_048 } = deps;
+  const callers = await createCallers({ store, logger });
+  if (callers.isOpen() && !isLoopback(host) && deps.allowOpen !== true) {
+    callers.close();
+    throw new RatchetError('CONFIG_INVALID', 'GATEWAY_HOST: beyond loopback callers need keys: make one with `ratchet gateway-key new`, or set GATEWAY_ALLOW_OPEN=true where something else keeps strangers out');
+  }
   const names = [...workloads.keys()];
   const channels = createChannels(store, names);
   const replicas = createReplicas({ target, channels, names, logger, metrics, pollMs: deps.pollMs ?? 1_000, marks: deps.marks, isolation: deps.isolation });
-  const upstream = createUpstream(target.replicas, deps.vllmApiKey);
-  const chat = createChatHandler({
-    settings: {
-      baseModel: target.baseModel,
-      workloads,
-      subjectKey: deps.subjectKey,
-      allowBaseArm: deps.allowBaseArm ?? false,
-      consentBasis: deps.consentBasis ?? 'contract',
-      retentionDays: deps.retentionDays ?? 90,
-      timeoutMs: deps.timeoutMs ?? 120_000,
-      maxBodyBytes: deps.maxBodyBytes ?? 1_048_576,
-    },
-    channels,
-    replicas,
-    upstream,
-    publish: deps.publish,
-    logger,
-    metrics,
+  const upstream = createUpstream(target.replicas, deps.vllmApiKey, (url) => replicas.down(url));
+  const { subjectKey, consentBasis = 'contract', retentionDays = 90, timeoutMs = 120_000, firstByteMs = 60_000 } = deps;
+  const recorder = createRecorder({ settings: { baseModel: target.baseModel, subjectKey, consentBasis, retentionDays }, publish: deps.publish, logger, metrics });
+  const answer = createAnswering({
+    settings: { baseModel: target.baseModel, workloads, allowBaseArm: deps.allowBaseArm ?? false, drawKey: holdbackKey(subjectKey), timeoutMs, firstByteMs },
+    ...{ callers, bodies: createBodyReader(deps.maxBodyBytes ?? 1_048_576, MAX_HELD_BYTES), channels, replicas, upstream, recorder, logger, metrics },
   });
 
   async function entries() {
@@ -83,13 +94,14 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     return found.filter((entry) => entry !== null);
   }
 
-  async function models(res: ServerResponse): Promise<void> {
+  async function models(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    await callers.admit(req);
     const data = (await entries()).map((entry) => ({ id: entry.channel, object: 'model', created: Math.floor(Date.parse(entry.time) / 1000), owned_by: 'ratchet' }));
     sendJson(res, 200, { object: 'list', data });
   }
 
-  /** Ready: every channel has a healthy replica that serves its live adapter. */
-  async function readiness(res: ServerResponse): Promise<void> {
+  /** Ready: every channel has a healthy replica that serves its live adapter. Who may not administer learns only that. */
+  async function readiness(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const report = replicas.report();
     const list = (await entries()).map(({ channel, generation, live }) => ({
       channel,
@@ -97,38 +109,48 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       ready: report.some((replica) => replica.inTraffic && (live === null || !replica.missing.includes(live))),
     }));
     const ready = list.length > 0 && list.every((one) => one.ready);
-    sendJson(res, ready ? 200 : 503, { ready, channels: list, replicas: report });
+    sendJson(res, ready ? 200 : 503, mayAdminister(req, deps.adminToken) ? { ready, channels: list, replicas: report } : { ready });
   }
 
   /** What the unload of a former adapter waits for: every gateway on the new generation, nothing in flight on the old one. */
   async function generation(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    if (!mayAdminister(req, deps.adminToken)) throw new Refusal(401, 'unauthorized', 'send the admin token in the Authorization header');
+    assertAdmin(req);
     const list = (await entries()).map((entry) => ({ channel: entry.channel, generation: entry.generation, live: entry.live }));
     sendJson(res, 200, { channels: list, inFlight: channels.inFlight() });
   }
 
-  async function route(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const path = req.url?.split('?')[0];
-    switch (`${req.method} ${path}`) {
-      case 'POST /v1/chat/completions': return chat(req, res);
-      case 'GET /v1/models': return models(res);
-      case 'GET /healthz': return sendJson(res, 200, { healthy: true });
-      case 'GET /readyz': return readiness(res);
+  async function metricsPage(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    assertAdmin(req);
+    const text = await metrics.registry.metrics();
+    res.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
+  }
+
+  function assertAdmin(req: IncomingMessage): void {
+    if (!mayAdminister(req, deps.adminToken)) throw new Refusal(401, 'unauthorized', 'send the admin token in the Authorization header');
+  }
+
+  /** The whole list: what is not here, the engine's own load and unload first of all, nobody reaches through this door. */
+  function route(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    switch (`${req.method} ${req.url?.split('?', 1)[0]}`) {
+      case `POST ${CHAT.path}`: return answer(CHAT, req, res);
+      case `POST ${TEXT.path}`: return answer(TEXT, req, res);
+      case 'GET /v1/models': return models(req, res);
+      case 'GET /healthz': return Promise.resolve(sendJson(res, 200, { healthy: true }));
+      case 'GET /readyz': return readiness(req, res);
       case 'GET /internal/generation': return generation(req, res);
-      case 'GET /metrics': {
-        const text = await metrics.registry.metrics();
-        return void res.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text);
-      }
-      default: throw new Refusal(404, 'not_found', 'no such path or method; the gateway serves POST /v1/chat/completions and GET /v1/models');
+      case 'GET /metrics': return metricsPage(req, res);
+      default: return Promise.reject(new Refusal(404, 'not_found', `no such path or method; the gateway serves POST ${CHAT.path}, POST ${TEXT.path} and GET /v1/models`));
     }
   }
 
   let closing = false;
   const active = new Set<Promise<void>>();
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 30_000 }, (req, res) => {
+  const server = createServer(SERVER, (req, res) => {
     if (closing) res.setHeader('connection', 'close');
     // A broken connection shows as `close`; without a listener it would end the process.
     res.on('error', () => undefined);
+    // Whoever asks for its health or its numbers is answered all the same.
+    if (active.size >= maxInFlight && req.method === 'POST') return overloaded(req, res);
     const work = route(req, res)
       .catch((error: unknown) => {
         if (!(error instanceof Refusal)) logger.error({ error: safeMessage(error) }, 'a request failed');
@@ -137,10 +159,24 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       .finally(() => active.delete(work));
     active.add(work);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
+  server.maxConnections = MAX_CONNECTIONS;
+
+  function overloaded(req: IncomingMessage, res: ServerResponse): void {
+    metrics.answered('none', '503', 0);
+    req.resume();
+    sendRefusal(res, new Refusal(503, 'overloaded', `the gateway answers ${maxInFlight} requests already`, { retryAfterSeconds: 1 }));
+  }
+
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(new RatchetError('CONFIG_INVALID', `GATEWAY_HOST, GATEWAY_PORT: cannot listen on ${host}:${port} (${error.code})`)));
+      server.listen(port, host, resolve);
+    });
+  } catch (error) {
+    callers.close();
+    replicas.close();
+    throw error;
+  }
   const address = server.address() as AddressInfo;
 
   return {
@@ -149,6 +185,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     replicas: replicas.report,
     close: async (drainMs = 10_000) => {
       closing = true;
+      callers.close();
       replicas.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const deadline = new AbortController();
@@ -156,14 +193,10 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       deadline.abort();
       server.closeAllConnections();
       await Promise.all([...active, closed]);
+      recorder.flush();
       await upstream.close();
     },
   };
 }
 
-function mayAdminister(req: IncomingMessage, token: string | undefined): boolean {
-  if (token === undefined) return ['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(req.socket.remoteAddress ?? '');
-  const given = Buffer.from(req.headers.authorization ?? '');
-  const wanted = Buffer.from(`Bearer ${token}`);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
-}
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

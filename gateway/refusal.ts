@@ -21,14 +21,19 @@ export const badRequest = (message: string, param?: string): Refusal => new Refu
 
 export const replicaNotReady = (message: string): Refusal => new Refusal(503, 'replica_not_ready', message, { retryAfterSeconds: 1 });
 
+/** OpenAI's names where its clients look for one. */
+const TYPES: Readonly<Record<number, string>> = { 401: 'authentication_error', 403: 'permission_error', 429: 'rate_limit_error' };
+
 export function sendRefusal(res: ServerResponse, refusal: Refusal): void {
   if (res.headersSent || res.destroyed) return void res.destroy();
-  const type = refusal.status >= 500 ? 'server_error' : refusal.status === 401 ? 'authentication_error' : 'invalid_request_error';
+  const type = refusal.status >= 500 ? 'server_error' : (TYPES[refusal.status] ?? 'invalid_request_error');
   if (refusal.retryAfterSeconds !== undefined) res.setHeader('retry-after', String(refusal.retryAfterSeconds));
   sendJson(res, refusal.status, { error: { message: refusal.message, type, param: refusal.param, code: refusal.code } });
 }
 
-export function sendJson(res: ServerResponse, status: number, body: unknown): void {
-  const bytes = Buffer.from(JSON.stringify(body));
-  res.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length }).end(bytes);
+export const sendJson = (res: ServerResponse, status: number, body: unknown): void => sendJsonText(res, status, JSON.stringify(body));
+
+/** As text: head and body leave in one write. */
+export function sendJsonText(res: ServerResponse, status: number, text: string): void {
+  res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text);
 }

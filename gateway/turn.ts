@@ -1,10 +1,11 @@
-// One turn of a conversation: what is known before the engine is asked, and the event that it becomes.
+// One turn of a conversation: what is known before the engine is asked, and the events that it becomes.
 import type { Digest, FinishReason, HoldbackMark, Interaction, InteractionEvent, Workload } from '../core/contracts/index.ts';
 import { keyedHash } from '../core/digest.ts';
 import { interactionEvent } from '../core/events.ts';
-import type { Answer } from './answer.ts';
-import type { ChatFields } from './chat-request.ts';
+import type { Answer, Choice } from './answer.ts';
+import type { Operation } from './apis.ts';
 import type { RatchetHeaders } from './headers.ts';
+import type { Ask } from './request.ts';
 
 /** A workload that this gateway serves; `outputSchema` is recorded where a request gives none of its own. */
 export interface ServedWorkload {
@@ -14,8 +15,10 @@ export interface ServedWorkload {
 
 export interface Turn {
   time: string;
+  operation: Operation;
   headers: RatchetHeaders;
-  fields: ChatFields;
+  tenant: string;
+  ask: Ask;
   /** As the client wrote it. */
   body: string;
   channel: string;
@@ -38,20 +41,36 @@ export interface EventSettings {
 
 export interface Outcome {
   answer: Answer;
-  finishReason: FinishReason;
+  /** How a choice ended that did not say so itself. */
+  otherwise: FinishReason;
   engineBuild: string;
   traceparent: string | undefined;
 }
 
-export function eventOf(turn: Turn, outcome: Outcome, settings: EventSettings): InteractionEvent {
-  const { fields, headers, workload } = turn;
-  const { text, usage, responseId } = outcome.answer;
+/** More choices than these of one request are counted and not recorded: each repeats the whole prompt. */
+export const MAX_RECORDED_CHOICES = 16;
+
+const NOTHING: Choice = { text: '', toolCalls: [], finishReason: null };
+
+/**
+ * One event for each answer that the request asked for, in the engine's order: `id`, then `id#1`, `id#2` …
+ * The usage is of all together and stands with the first. One event at least: a client that left got no answer, and that happened too.
+ */
+export function eventsOf(turn: Turn, outcome: Outcome, settings: EventSettings): InteractionEvent[] {
+  const { choices } = outcome.answer;
+  if (choices.size <= 1) return [eventOf(turn, outcome, settings, choices.get(0) ?? NOTHING, 0)];
+  return [...choices].sort(([a], [b]) => a - b).slice(0, MAX_RECORDED_CHOICES).map(([index, choice]) => eventOf(turn, outcome, settings, choice, index));
+}
+
+function eventOf(turn: Turn, outcome: Outcome, settings: EventSettings, choice: Choice, index: number): InteractionEvent {
+  const { ask, headers, workload } = turn;
   // A stream numbers its calls; a number left out leaves a hole.
-  const toolCalls = outcome.answer.toolCalls.filter(() => true);
+  const toolCalls = choice.toolCalls.filter(() => true);
   return interactionEvent({
     source: `urn:ratchet:gateway:${turn.channel}`,
-    id: headers.interaction,
+    id: index === 0 ? headers.interaction : `${headers.interaction}#${index}`,
     time: turn.time,
+    operation: turn.operation === 'chat' ? undefined : turn.operation,
     workload: workload.workload.name,
     channel: turn.channel,
     adapterDigest: turn.adapter,
@@ -60,20 +79,20 @@ export function eventOf(turn: Turn, outcome: Outcome, settings: EventSettings): 
     baseModel: settings.baseModel,
     engineBuild: outcome.engineBuild,
     promptVersion: headers.promptVersion,
-    tenant: headers.tenant,
+    tenant: turn.tenant,
     session: headers.session,
-    subject: fields.user === undefined ? undefined : keyedHash(settings.subjectKey, fields.user),
+    subject: ask.user === undefined ? undefined : keyedHash(settings.subjectKey, ask.user),
     consentBasis: settings.consentBasis,
     retentionDays: settings.retentionDays,
-    sampling: fields.sampling,
-    messages: fields.messages,
-    tools: fields.tools,
-    outputSchema: fields.outputSchema ?? workload.outputSchema,
-    responseFormat: fields.responseFormat,
-    answer: toolCalls.length === 0 ? { text } : { text, toolCalls },
-    finishReason: outcome.finishReason,
-    usage,
+    sampling: ask.sampling,
+    messages: ask.prompts[Math.floor(index / ask.n)] ?? ask.prompts[0] ?? [],
+    tools: ask.tools,
+    outputSchema: ask.outputSchema ?? workload.outputSchema,
+    responseFormat: ask.responseFormat,
+    answer: toolCalls.length === 0 ? { text: choice.text } : { text: choice.text, toolCalls },
+    finishReason: choice.finishReason ?? outcome.otherwise,
+    usage: index === 0 ? outcome.answer.usage : undefined,
     traceparent: outcome.traceparent,
-    responseId,
+    responseId: outcome.answer.responseId,
   });
 }

@@ -52,7 +52,7 @@ export function createJudge(keys: Keys, recogniser?: Recogniser): Judge {
         text,
         findings: before.map((finding) => placedIn(interaction.answer.text, finding, after, redacted.answerOffsets)),
         ledger: { clusterId, side, clusterFunction: CLUSTER_FUNCTION, keyId: keys.keyId },
-        drawn: side === 'eval' ? drawCase(interaction, digest, clusterId, keys.split, { caseShare, labelShare }) : null,
+        drawn: side === 'eval' && interaction.operation === undefined ? drawCase(interaction, digest, clusterId, keys.split, { caseShare, labelShare }) : null,
       };
     },
 

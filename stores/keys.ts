@@ -1,5 +1,5 @@
 // The secret keys of one installation: made once, kept in a file that only its owner reads.
-import { randomBytes, randomUUID } from 'node:crypto';
+import { hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -22,6 +22,9 @@ export interface Keys {
   /** Names this set of keys in the split ledger without giving it away. */
   keyId: string;
 }
+
+/** The key of what waits on disk for Kafka (gateway/publish): derived, so that it is kept nowhere else. */
+export const spoolKey = (keys: Pick<Keys, 'identity'>): string => Buffer.from(hkdfSync('sha256', Buffer.from(keys.identity, 'hex'), '', 'ratchet spool', 32)).toString('hex');
 
 /** The key under which one tenant's values become surrogates. */
 export const tenantKey = (keys: Pick<Keys, 'redaction'>, tenant: string): string => keyedHash(keys.redaction, tenant);

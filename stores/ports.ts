@@ -190,6 +190,24 @@ export interface ChannelSwap {
 
 /** A share of a channel's sessions is left on a former adapter, or no longer: one that is over by its time has ended. */
 export type HoldbackChange = Holdback & { channel: string; generation: number; by: string; reason: string; time: string };
+/** What a caller of the gateway may do. The key itself is shown once, when it is made; only its hash is kept. */
+export interface CallerKey {
+  id: string;
+  name: string;
+  /** SHA-256 of the key, hex: it is 256 random bits, so nothing slower is needed. */
+  hash: string;
+  /** Whose its interactions are. */
+  tenant: string;
+  /** Whether the caller may name another tenant by header: an agent that serves several. */
+  mayNameTenant: boolean;
+  /** Null: no limit. */
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
+  createdAt: string;
+  createdBy: string;
+  revokedAt: string | null;
+  revokedBy: string | null;
+}
 
 export interface MetadataStore {
   // intake
@@ -330,6 +348,12 @@ export interface MetadataStore {
   noteWatch(channel: string, generation: number, reason: string | null): Promise<WatchRecord>;
   /** The first end stays. */
   closeWatch(channel: string, generation: number, end: Pick<WatchRecord, 'status' | 'reason' | 'endedAt'>): Promise<WatchRecord>;
+  // callers of the gateway
+  addCallerKey(key: CallerKey): Promise<void>;
+  /** All that were ever made, revoked ones too, oldest first. */
+  callerKeys(): Promise<CallerKey[]>;
+  /** The first revocation counts. Throws NOT_FOUND. */
+  revokeCallerKey(id: string, by: string, at: string): Promise<CallerKey>;
 
   close(): Promise<void>;
 }

@@ -55,6 +55,12 @@ const Environment = z
     GATEWAY_PORT: port.default(8080).describe('port of the gateway; 0 takes a free one'),
     GATEWAY_URLS: urls.optional().describe('base URLs of every gateway, separated by commas: all are asked before an adapter is unloaded. Default: the one at GATEWAY_HOST and GATEWAY_PORT'),
     GATEWAY_ALLOW_BASE: flag.prefault('false').describe('lets callers ask `<channel>@base`, the base model, for comparisons; such answers are not published'),
+    GATEWAY_ALLOW_OPEN: flag.prefault('false').describe("lets anyone ask although no caller's key was made and GATEWAY_HOST is not loopback: only where something else keeps strangers out"),
+    GATEWAY_TIMEOUT_MS: z.coerce.number().int().positive().default(120_000).describe('longest time for a whole answer'),
+    GATEWAY_FIRST_BYTE_TIMEOUT_MS: z.coerce.number().int().positive().default(60_000).describe('longest time until a streamed answer begins'),
+    GATEWAY_MAX_BODY_BYTES: z.coerce.number().int().positive().default(1_048_576).describe('largest body of one request to the gateway'),
+    GATEWAY_MAX_IN_FLIGHT: z.coerce.number().int().positive().default(2_048).describe('requests that the gateway answers at once; one more gets 503'),
+    GATEWAY_SPOOL_MAX_BYTES: z.coerce.number().int().positive().default(1_073_741_824).describe('disk that each gateway may use for interactions while Kafka is away; what comes then is lost and counted'),
     API_HOST: z.string().default('127.0.0.1').describe('address that the HTTP door for records binds to'),
     API_PORT: port.default(8081).describe('port of the HTTP door; 0 takes a free one'),
     API_TOKEN: list.pipe(z.array(z.string().min(16))).optional().describe('token that senders of records present; several, separated by commas, while one replaces another'),
@@ -114,7 +120,8 @@ export interface Config {
   isolation: { intervalMs: number; maxShare: number };
   /** Base URLs of every gateway. */
   gatewayUrls: string[];
-  gateway: { host: string; port: number; allowBaseArm: boolean };
+  gateway: { host: string; port: number; allowBaseArm: boolean; allowOpen: boolean; timeoutMs: number; firstByteMs: number; maxBodyBytes: number; maxInFlight: number };
+  spoolMaxBytes: number;
   api: { host: string; port: number; tokens: string[]; maxBodyBytes: number };
   metrics: { host: string; port: number };
   otlpEndpoint: string | undefined;
@@ -178,7 +185,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     replicaWaitMs: e.VLLM_REPLICA_WAIT_SECONDS * 1000,
     isolation: { intervalMs: e.ISOLATION_INTERVAL_SECONDS * 1000, maxShare: e.ISOLATION_MAX_SHARE },
     gatewayUrls: e.GATEWAY_URLS ?? [hereUrl(e.GATEWAY_HOST, e.GATEWAY_PORT)],
-    gateway: { host: e.GATEWAY_HOST, port: e.GATEWAY_PORT, allowBaseArm: e.GATEWAY_ALLOW_BASE },
+    gateway: { host: e.GATEWAY_HOST, port: e.GATEWAY_PORT, allowBaseArm: e.GATEWAY_ALLOW_BASE, allowOpen: e.GATEWAY_ALLOW_OPEN, timeoutMs: e.GATEWAY_TIMEOUT_MS, firstByteMs: e.GATEWAY_FIRST_BYTE_TIMEOUT_MS, maxBodyBytes: e.GATEWAY_MAX_BODY_BYTES, maxInFlight: e.GATEWAY_MAX_IN_FLIGHT },
+    spoolMaxBytes: e.GATEWAY_SPOOL_MAX_BYTES,
     api: { host: e.API_HOST, port: e.API_PORT, tokens: e.API_TOKEN ?? [], maxBodyBytes: e.API_MAX_BODY_BYTES },
     metrics: { host: e.METRICS_HOST, port: e.METRICS_PORT },
     otlpEndpoint: e.OTEL_EXPORTER_OTLP_ENDPOINT,

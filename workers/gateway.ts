@@ -1,11 +1,11 @@
 // The process that production agents talk to: an OpenAI-compatible door in front of vLLM. Run: node workers/gateway.ts
 import { startGateway } from '../gateway/gateway.ts';
 import { createMetrics } from '../gateway/metrics.ts';
-import { createPublisher } from '../gateway/publisher.ts';
+import { createPublisher } from '../gateway/publish/publisher.ts';
 import { RatchetError } from '../core/errors.ts';
 import { createAdapterFiles } from '../stores/adapters.ts';
 import { openBlobStore } from '../stores/blobs.ts';
-import { openKeys } from '../stores/keys.ts';
+import { openKeys, spoolKey } from '../stores/keys.ts';
 import { openMetadataStore } from '../stores/sqlite/index.ts';
 import { createVllmTarget } from '../stores/vllm.ts';
 import { readWorkloads } from '../stores/workloads.ts';
@@ -30,7 +30,7 @@ for (const channel of workloads.keys()) await store.ensureChannel(channel, new D
 
 const { materialize } = createAdapterFiles({ blobs, dir: paths.adapters });
 const target = createVllmTarget({ ...vllm, baseModel, materialize });
-const publisher = createPublisher({ ...kafka, topic: kafka.topics.interactions, logger, metrics });
+const publisher = createPublisher({ kafka: { ...kafka, topic: kafka.topics.interactions }, spool: { root: paths.spool, key: spoolKey(keys), maxBytes: config.spoolMaxBytes }, limits: {}, logger, metrics });
 const { publish } = publisher;
 const gateway = await startGateway({ ...config.gateway, store, marks: store, isolation: config.isolation, target, workloads, publish, subjectKey: keys.subject, logger, metrics, vllmApiKey: vllm.apiKey, adminToken: config.adminToken });
 // vLLM or Kafka away is no reason to restart the gateway: its own /readyz and its metrics tell.

@@ -48,6 +48,8 @@ export const Interaction = z.looseObject({
   source: z.string().min(1),
   id: z.string().min(1),
   time: Instant,
+  /** Left out: a chat. A text completion was asked for without the chat template, so it is judged but neither trained on nor drawn as a case. */
+  operation: z.literal('text_completion').optional(),
   workload: WorkloadName,
   channel: ChannelName,
   /** null: the base model without an adapter (generation 0), or an answer whose adapter is not known. */
@@ -103,7 +105,7 @@ export const InteractionEventData = z.looseObject({
   'ratchet.retention.days': z.int().positive(),
   'ratchet.output.schema': JsonObject.optional(),
   'ratchet.response.format': JsonObject.optional(),
-  'gen_ai.operation.name': z.literal('chat'),
+  'gen_ai.operation.name': z.enum(['chat', 'text_completion']),
   'gen_ai.provider.name': z.string(),
   'gen_ai.request.model': z.string(),
   'gen_ai.response.model': z.string(),

@@ -120,7 +120,7 @@ export function curate(input: CurateInput): { dataset: Dataset; examples: Exampl
     const { interaction } = record;
     if (entries.length > 0 && entries.every((entry) => entry.side === 'eval')) counts.evalSide += 1;
     else if (entries.length === 0 || clustersWithEval.has(clusterId)) counts.barred += 1;
-    else if (interaction.consentBasis === 'none' || interaction.redaction?.changedVerdict) counts.keptOut += 1;
+    else if (interaction.consentBasis === 'none' || interaction.operation !== undefined || interaction.redaction?.changedVerdict) counts.keptOut += 1;
     else {
       const lesson = lessonOf(interaction, record.findings, correctionsOf(interaction), workload, input.checkTarget);
       if (lesson.kind === 'good') good.push({ record, clusterId, target: null, classes: [] });

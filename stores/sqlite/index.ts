@@ -2,6 +2,7 @@
 import type { MetadataStore } from '../ports.ts';
 import { answerQueries } from './answers.ts';
 import { approvalQueries } from './approvals.ts';
+import { callerKeyQueries } from './caller-keys.ts';
 import { caseQueries } from './cases.ts';
 import { channelQueries } from './channel.ts';
 import { deadLetterQueries } from './dead-letters.ts';
@@ -50,6 +51,7 @@ export function metadataStore(database: Database): MetadataStore {
     ...fleetQueries(database),
     ...approvalQueries(database),
     ...watchQueries(database),
+    ...callerKeyQueries(database),
     async close() {
       database.close();
     },

@@ -620,5 +620,18 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await store.watch(CHANNEL, 0)).toBeNull();
       });
     });
+
+    it("keeps callers' keys, and the first revocation of each", async () => {
+      const key = { id: 'k_1', name: 'bot', hash: 'ab', tenant: 'acme', mayNameTenant: true, requestsPerMinute: 60, tokensPerMinute: null, createdAt: TIME, createdBy: 'dana', revokedAt: null, revokedBy: null };
+      const second = { ...key, id: 'k_2', hash: 'cd', mayNameTenant: false, requestsPerMinute: null, tokensPerMinute: 9 };
+      await store.addCallerKey(key);
+      await store.addCallerKey(second);
+      expect(await (await open()).callerKeys()).toEqual([key, second]);
+      const revoked = { ...key, revokedAt: TIME, revokedBy: 'kim' };
+      expect(await store.revokeCallerKey('k_1', 'kim', TIME)).toEqual(revoked);
+      expect(await store.revokeCallerKey('k_1', 'lee', '2030-01-01T00:00:00.000Z')).toEqual(revoked);
+      expect(await store.callerKeys()).toEqual([revoked, second]);
+      await expect(store.revokeCallerKey('nobody', 'kim', TIME)).rejects.toThrow(coded('NOT_FOUND'));
+    });
   });
 }

@@ -1,13 +1,15 @@
-// The gateway's own process on a real Kafka: events arrive, outlive an outage of the broker, and are flushed at the end.
+// The gateway's own process on a real Kafka: events arrive, outlive an outage of the broker and the gateway's own death, and are flushed at the end.
 // The engine is a stub that says it is one; the gateway in front of the real vLLM: tests/integration/vllm.test.ts
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { InteractionEvent } from '../../core/contracts/index.ts';
 import { startKafka, type KafkaServer } from '../../infra/dev/kafka.ts';
-import { repositoryRoot } from '../../infra/dev/paths.ts';
+import { pythonBin, repositoryRoot } from '../../infra/dev/paths.ts';
 import { freePorts } from '../../infra/dev/ports.ts';
 import { startProcess, untilReady, type RunningProcess } from '../../infra/dev/process.ts';
 import { ensureTopics } from '../../infra/setup.ts';
@@ -97,10 +99,39 @@ test('while Kafka is away answers go out as fast as before; it gets the events w
   expect(new Set(ids).size).toBe(201);
 });
 
+test('a gateway killed while Kafka is away loses nothing that was on disk, and the disk shows nothing of it', async () => {
+  const spool = join(dir, 'home', 'spool');
+  const files = (): string[] => readdirSync(spool, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.spool')).map((name) => join(spool, name));
+  const metric = async (name: string): Promise<number> => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${url}/metrics`)).text())?.[1] ?? 0);
+  await kafka.process?.stop();
+  expect(new Set(await askMany('killed', 80))).toEqual(new Set([200]));
+  await vi.waitFor(async () => expect([await metric('ratchet_gateway_events_queued'), (await metric('ratchet_gateway_spool_bytes')) > 0]).toEqual([0, true]), { timeout: 15_000 });
+  process.kill(gateway.pid, 'SIGKILL');
+  await gateway.exited;
+  expect(files().length).toBeGreaterThan(0);
+  for (const file of files()) expect(readFileSync(file).includes(SECRET)).toBe(false);
+  await startGateway();
+  expect(new Set(await askMany('after', 20))).toEqual(new Set([200]));
+  kafka = await startKafka({ dir: join(dir, 'kafka') });
+  const { ids } = await consumed(301);
+  expect(new Set(ids).size).toBe(301);
+  await vi.waitFor(() => expect(files()).toEqual([]), { timeout: 15_000 });
+  expect(await metric('ratchet_gateway_spool_bytes')).toBe(0);
+});
+
+test("PyPI's openai is understood: chats, streams, completions, tools, schemas", async () => {
+  const { stdout } = await promisify(execFile)(pythonBin, [join(repositoryRoot, 'tests', 'support', 'openai_client.py'), `${url}/v1`, CHANNEL]);
+  const text = `stub answer ü of ${STUB_BASE}`;
+  expect(JSON.parse(stdout)).toEqual({ chat: [CHANNEL, text, 10, '0'], stream: [text, 10], usage_unasked: [], completion: text, completion_stream: text, unknown: 'model_not_found', models: [CHANNEL] });
+  expect(JSON.parse(engine.asked.at(-1)?.body ?? '')).toMatchObject({ response_format: { type: 'json_schema' }, guided_decoding_backend: 'auto' });
+  const { ids } = await consumed(308);
+  expect(ids.filter((id) => id.startsWith('py-')).sort()).toEqual(['py-chat', 'py-quiet', 'py-schema', 'py-stream', 'py-text', 'py-text-stream', 'py-tools']);
+});
+
 test('what was answered just before the end is flushed, and nothing of a prompt is in log or trace', async () => {
   await askMany('last', 20);
   await gateway.stop();
-  const { ids } = await consumed(221);
+  const { ids } = await consumed(328);
   expect(ids.filter((id) => id.startsWith('last-'))).toHaveLength(20);
   await startGateway();
   const files = [join(dir, 'gateway.log'), join(dir, 'home', 'traces.jsonl')].map((file) => readFileSync(file, 'utf8'));

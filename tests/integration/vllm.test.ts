@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { generateText, jsonSchema, Output } from 'ai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { InteractionEvent, type Digest } from '../../core/contracts/index.ts';
@@ -171,4 +173,29 @@ test('the gateway serves the live adapter under the channel’s name, whole and 
   const last = InteractionEvent.parse(events.at(-1));
   expect(last.data).toMatchObject({ 'ratchet.adapter.digest': one, 'ratchet.engine.build': 'vllm-0.32.0' });
   expect(last.data['gen_ai.output.messages'][0]?.parts[0]?.content).toBe(streamed);
+});
+
+test('text completions, a schema, the usage of a stream and the Vercel AI SDK, all on the real engine', async () => {
+  const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: 'unused', maxRetries: 0 });
+  events.length = 0;
+  const completion = await client.completions.create({ model: CHANNEL, prompt: 'The capital of France is', max_tokens: 6, temperature: 0 });
+  let streamed = '';
+  for await (const chunk of await client.completions.create({ model: CHANNEL, prompt: 'The capital of France is', max_tokens: 6, temperature: 0, stream: true })) {
+    expect(chunk.usage ?? null).toBeNull();
+    streamed += chunk.choices[0]?.text ?? '';
+  }
+  expect(streamed).toBe(completion.choices[0]?.text);
+  await vi.waitFor(() => expect(events).toHaveLength(2));
+  for (const { data } of events) expect([data['gen_ai.operation.name'], data['gen_ai.usage.output_tokens']]).toEqual(['text_completion', 6]);
+
+  const two = await client.chat.completions.create({ model: CHANNEL, messages: [{ role: 'user', content: 'Say a word.' }], n: 2, max_tokens: 4 });
+  await vi.waitFor(() => expect(events).toHaveLength(4));
+  expect(events.slice(2).map(({ data }) => data['gen_ai.output.messages'][0]?.parts[0]?.content)).toEqual(two.choices.map(({ message }) => message.content));
+
+  const model = createOpenAICompatible({ name: 'ratchet', baseURL: `${gateway.url}/v1`, apiKey: 'unused', supportsStructuredOutputs: true })(CHANNEL);
+  const schema = jsonSchema<{ city: string }>({ type: 'object', properties: { city: { enum: ['Paris', 'Rome'] } }, required: ['city'], additionalProperties: false });
+  const { output } = await generateText({ model, prompt: 'Name the capital of France as JSON.', maxOutputTokens: 40, output: Output.object({ schema }), maxRetries: 0 });
+  expect(['Paris', 'Rome']).toContain(output.city);
+  await vi.waitFor(() => expect(events).toHaveLength(5));
+  expect(events[4]?.data['ratchet.output.schema']).toMatchObject({ required: ['city'] });
 });

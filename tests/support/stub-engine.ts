@@ -5,12 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import type { ChannelEntry, Digest } from '../../core/contracts/index.ts';
 import { digestOfBytes } from '../../core/digest.ts';
+import type { CallerKey } from '../../stores/ports.ts';
 
 export const STUB_BASE = 'stub-base';
 export const ADAPTER_A: Digest = digestOfBytes('adapter a');
 export const ADAPTER_B: Digest = digestOfBytes('adapter b');
 
 export interface Asked {
+  path: string;
   model: string;
   body: string;
   headers: IncomingMessage['headers'];
@@ -25,7 +27,7 @@ export interface StubEngine {
   cutOff: number;
   /** Milliseconds before an answer, and between the pieces of a streamed one. */
   delayMs: number;
-  /** Replaces the usual answer of /v1/chat/completions. */
+  /** Replaces the usual answer of both APIs. */
   onChat: ((asked: Asked, res: ServerResponse) => void | Promise<void>) | undefined;
   refuseLoads: boolean;
   /** A load takes this long; it is cut short when the engine is closed. */
@@ -66,21 +68,25 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
     if (asked.model !== STUB_BASE && !engine.loaded.has(asked.model)) return json(res, 404, { error: { message: `The model \`${asked.model}\` does not exist.`, type: 'NotFoundError', param: 'model', code: 404 } });
     if (engine.onChat) return engine.onChat(asked, res);
     await sleep(engine.delayMs);
-    const frame = { id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: asked.model };
-    const request = JSON.parse(asked.body) as { stream?: boolean; logprobs?: boolean; stream_options?: { include_usage?: boolean } };
-    const usage = { prompt_tokens: 7, completion_tokens: 3 };
+    const chats = asked.path === '/v1/chat/completions';
+    const frame = { id: chats ? 'chatcmpl-1' : 'cmpl-1', object: chats ? 'chat.completion' : 'text_completion', created: 1, model: asked.model };
+    const request = JSON.parse(asked.body) as { stream?: boolean; logprobs?: boolean; n?: number; prompt?: unknown; stream_options?: { include_usage?: boolean } };
+    const indexes = Array.from({ length: (request.n ?? 1) * (Array.isArray(request.prompt) && typeof request.prompt[0] === 'string' ? request.prompt.length : 1) }, (_, index) => index);
+    const usage = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
     tokens += 10;
     if (request.logprobs === true) return json(res, 200, { ...frame, choices: [{ index: 0, message: { role: 'assistant', content: 'x' }, logprobs: await probes(asked.model), finish_reason: 'length' }], usage });
     if (request.stream !== true) {
-      return json(res, 200, { ...frame, choices: [{ index: 0, message: { role: 'assistant', content: `${TEXT.join('')}${asked.model}` }, finish_reason: 'stop' }], usage });
+      const text = (index: number): string => `${TEXT.join('')}${asked.model}${index === 0 ? '' : ` #${index}`}`;
+      return json(res, 200, { ...frame, choices: indexes.map((index) => ({ index, ...(chats ? { message: { role: 'assistant', content: text(index) } } : { text: text(index) }), finish_reason: 'stop' })), usage });
     }
     res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-    for (const content of [...TEXT, asked.model]) {
+    const role = { role: 'assistant' };
+    for (const [part, content] of [...TEXT, asked.model].entries()) {
       if (res.destroyed) return;
-      res.write(`data: ${JSON.stringify({ ...frame, object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content }, finish_reason: null }] })}\n\n`);
+      for (const index of indexes) res.write(`data: ${JSON.stringify({ ...frame, object: chats ? 'chat.completion.chunk' : 'text_completion', choices: [{ index, ...(chats ? { delta: { ...(part === 0 ? role : {}), content } } : { text: content }), finish_reason: null }] })}\n\n`);
       await sleep(engine.delayMs);
     }
-    res.write(`data: ${JSON.stringify({ ...frame, choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`);
+    for (const index of indexes) res.write(`data: ${JSON.stringify({ ...frame, choices: [{ index, ...(chats ? { delta: {} } : { text: '' }), finish_reason: 'stop' }] })}\n\n`);
     if (request.stream_options?.include_usage === true) res.write(`data: ${JSON.stringify({ ...frame, choices: [], usage })}\n\n`);
     res.end('data: [DONE]\n\n');
   }
@@ -110,8 +116,9 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
           const { lora_name: name } = JSON.parse(body) as { lora_name: string };
           return engine.loaded.delete(name) ? void res.writeHead(200).end('Success') : json(res, 404, { error: { message: 'not found' } });
         }
+        case 'POST /v1/completions':
         case 'POST /v1/chat/completions': {
-          const asked: Asked = { model: (JSON.parse(body) as { model: string }).model, body, headers: req.headers };
+          const asked: Asked = { path: req.url ?? '', model: (JSON.parse(body) as { model: string }).model, body, headers: req.headers };
           // What an isolation check asks is no traffic.
           if (!body.includes('"logprobs":true')) engine.asked.push(asked);
           return void chat(asked, res);
@@ -131,10 +138,13 @@ export async function startStubEngine(port = 0): Promise<StubEngine> {
   return engine;
 }
 
-/** The channel of a store and nothing else; `swap` is what a promotion or rollback does. */
-export function channelSlot(name: string): { channel: (asked: string) => Promise<ChannelEntry | null>; swap: (live: Digest | null) => void } {
+/** The channel and the callers' keys of a store and nothing else; `swap` is what a promotion or rollback does. */
+export function channelSlot(name: string): { channel: (asked: string) => Promise<ChannelEntry | null>; callerKeys: () => Promise<CallerKey[]>; keys: CallerKey[]; swap: (live: Digest | null) => void } {
+  const keys: CallerKey[] = [];
   let entry: ChannelEntry = { schemaVersion: 1, channel: name, generation: 0, live: null, previous: null, action: 'created', by: 'test', reason: 'test', verdictDigest: null, approvalDigest: null, time: new Date(0).toISOString() };
   return {
+    keys,
+    callerKeys: async () => keys.map((key) => ({ ...key })),
     channel: async (asked) => (asked === name ? entry : null),
     swap: (live) => (entry = { ...entry, generation: entry.generation + 1, previous: entry.live, live, action: 'promoted' }),
   };

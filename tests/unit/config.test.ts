@@ -16,7 +16,7 @@ const errorOf = (env: Record<string, string>): RatchetError => {
 it('has defaults for everything', () => {
   const config = parseConfig({});
   expect(config.temporal.address).toBe('127.0.0.1:7233');
-  expect(config.gateway).toEqual({ host: '127.0.0.1', port: 8080, allowBaseArm: false });
+  expect(config.gateway).toMatchObject({ host: '127.0.0.1', port: 8080, allowBaseArm: false });
   expect(config.kafka.ssl).toBe(false);
 });
 

@@ -80,7 +80,7 @@ describe('through the gateway', () => {
     load(ADAPTER_B);
     const target = createVllmTarget({ replicas: [engine.url], apiKey: undefined, baseModel: STUB_BASE, maxLoraRank: 16, materialize: async (adapter) => `/adapters/${adapter.slice(7)}` });
     gateway = await startGateway({
-      store: { channel: async () => entry }, target, logger: captureLog().logger, subjectKey: 'k', pollMs: 40,
+      store: { channel: async () => entry, callerKeys: async () => [] }, target, logger: captureLog().logger, subjectKey: 'k', pollMs: 40,
       workloads: new Map([[CHANNEL, { workload: { name: 'tickets', channel: CHANNEL } }]]),
       publish: (event) => void events.push(event),
     });

@@ -1,11 +1,12 @@
 // The gateway's pure parts: JSON text, headers, untrusted spans, streams put together again.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { StreamedAnswer, WrongModel, readAnswer } from '../../gateway/answer.ts';
+import { WrongModel, readAnswer } from '../../gateway/answer.ts';
 import { readChatRequest } from '../../gateway/chat-request.ts';
 import { readHeaders } from '../../gateway/headers.ts';
 import { withTopLevel } from '../../gateway/json-text.ts';
 import { Refusal } from '../../gateway/refusal.ts';
+import { StreamedAnswer } from '../../gateway/streamed-answer.ts';
 
 describe('withTopLevel', () => {
   test('changes only the top-level key and keeps every other byte', () => {
@@ -47,7 +48,7 @@ describe('headers', () => {
   test('are read, with defaults', () => {
     const read = readHeaders({ 'x-ratchet-interaction': 'i-1', 'x-ratchet-tenant': 't', 'x-ratchet-session': 's', 'x-ratchet-prompt-version': 'v3', 'x-ratchet-untrusted': '[{"message":1,"start":2,"end":5}]' });
     expect(read).toEqual({ interaction: 'i-1', tenant: 't', session: 's', promptVersion: 'v3', untrusted: [{ message: 1, start: 2, end: 5 }], traceparent: undefined });
-    expect(readHeaders({})).toMatchObject({ tenant: 'default', promptVersion: 'unknown', untrusted: [] });
+    expect(readHeaders({})).toMatchObject({ tenant: undefined, promptVersion: 'unknown', untrusted: [] });
     expect(readHeaders({}).interaction).toMatch(/^[0-9a-f-]{36}$/);
   });
 
@@ -71,7 +72,7 @@ describe('headers', () => {
 });
 
 describe('messages', () => {
-  const ask = (messages: unknown[], untrusted: { message: number; start: number; end: number }[] = []) => readChatRequest({ model: 'm', messages }, untrusted).messages;
+  const ask = (messages: unknown[], untrusted: { message: number; start: number; end: number }[] = []) => readChatRequest({ model: 'm', messages }, untrusted).prompts[0] ?? [];
 
   test('are split at the borders of untrusted ranges; touching ranges make one part', () => {
     const spans = [{ message: 0, start: 2, end: 4 }, { message: 0, start: 4, end: 6 }, { message: 0, start: 5, end: 7 }];
@@ -162,7 +163,11 @@ describe('a streamed answer', () => {
         const borders = [0, ...cuts.sort((a, b) => a - b), bytes.length];
         const out = borders.slice(1).map((end, index) => streamed.push(bytes.subarray(borders[index], end))).join('') + streamed.end();
         expect(out).toBe(stream.replaceAll('"id":"r1","model":"digest"', '"id":"r1","model":"tickets/production"'));
-        expect(streamed.answer).toEqual({ text: 'Grüße "model":"digest" ', toolCalls: [{ id: 'c1', name: 'find', arguments: '{"a":1}' }], finishReason: 'tool_calls', usage: { inputTokens: 3, outputTokens: 2 }, responseId: 'r1' });
+        const choices = new Map([
+          [0, { text: 'Grüße "model":"digest" ', toolCalls: [{ id: 'c1', name: 'find', arguments: '{"a":1}' }], finishReason: 'tool_calls' }],
+          [1, { text: 'another choice', toolCalls: [], finishReason: null }],
+        ]);
+        expect(streamed.answer).toEqual({ choices, usage: { inputTokens: 3, outputTokens: 2 }, responseId: 'r1' });
         expect(streamed.failed).toBe(false);
       }),
     );

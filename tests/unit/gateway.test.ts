@@ -149,7 +149,7 @@ describe('refusals have OpenAI’s shape', () => {
   });
 
   test('other paths are 404, vLLM’s load and unload first of all', async () => {
-    for (const [method, path] of [['POST', '/v1/load_lora_adapter'], ['POST', '/v1/unload_lora_adapter'], ['POST', '/v1/completions'], ['GET', '/v1/chat/completions'], ['GET', '/version'], ['POST', '//v1/load_lora_adapter']]) {
+    for (const [method, path] of [['POST', '/v1/load_lora_adapter'], ['POST', '/v1/unload_lora_adapter'], ['POST', '/v1/embeddings'], ['GET', '/v1/chat/completions'], ['GET', '/v1/completions'], ['GET', '/version'], ['POST', '//v1/load_lora_adapter']]) {
       const response = await fetch(`${gateway.url}${path}`, { method });
       expect(response.status).toBe(404);
       expect(await errorOf(response)).toMatchObject({ code: 'not_found' });
@@ -366,7 +366,7 @@ describe('the rest', () => {
 
   test('a store that does not answer is 503, and the gateway lives on', async () => {
     await gateway.close();
-    await start({ store: { channel: async () => { throw new RatchetError('STORE_UNAVAILABLE', 'database is locked'); } } });
+    await start({ store: { callerKeys: async () => [], channel: async () => { throw new RatchetError('STORE_UNAVAILABLE', 'database is locked'); } } });
     const response = await post(body());
     expect(response.status).toBe(503);
     expect(await errorOf(response)).toMatchObject({ code: 'store_unavailable' });
