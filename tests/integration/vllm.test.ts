@@ -98,7 +98,7 @@ test('after a restart with it the gateway gives the live adapter back and checks
   await vi.waitFor(async () => {
     seen.push(await ask());
     expect(seen.at(-1)?.status).toBe(200);
-  }, { timeout: 30_000, interval: 100 });
+  }, { timeout: 90_000, interval: 100 });
   for (const { status, adapter } of seen) expect([`200 ${one}`, `503 ${one}`]).toContain(`${status} ${adapter}`);
   expect(log.lines.some((line) => line.includes('replica does not answer'))).toBe(true);
   expect(log.lines.some((line) => line.includes('live adapter is loaded again'))).toBe(true);
@@ -164,7 +164,7 @@ test('the gateway serves the live adapter under the channel’s name, whole and 
     const { data, response } = await client.chat.completions.create(request).withResponse();
     expect(response.headers.get('x-ratchet-adapter')).toBe(one);
     expect(data.model).toBe(CHANNEL);
-  });
+  }, { timeout: 30_000 });
   const whole = await client.chat.completions.create(request);
   let streamed = '';
   for await (const chunk of await client.chat.completions.create({ ...request, stream: true })) streamed += chunk.choices[0]?.delta.content ?? '';
