@@ -1,7 +1,7 @@
 // What the gateway costs: before a stub upstream that says so, publishing to a real Kafka, beside a bare Node proxy in the same run.
 // Run: npm run bench -- bench/gateway.ts [--rounds 5] [--seconds 3] [--requests 100000]; the full memory run: --requests 1000000
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,6 +42,12 @@ const median = (list: readonly number[]): number => [...list].sort((a, b) => a -
 const ms = (value: number): string => `${value.toFixed(2)} ms`;
 
 const started: { stop(): Promise<void> }[] = [];
+const pids: Record<string, number> = {};
+/** CPU of a process and its threads so far, in microseconds (Linux: 100 ticks a second). */
+const cpuOf = (name: string): number => {
+  const fields = readFileSync(`/proc/${pids[name]}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+};
 const [upstreamPort = 0, barePort = 0, gatewayPort = 0] = await freePorts(3);
 const urls = { direct: `http://127.0.0.1:${upstreamPort}`, bare: `http://127.0.0.1:${barePort}`, gateway: `http://127.0.0.1:${gatewayPort}` };
 type Arm = keyof typeof urls;
@@ -54,6 +60,7 @@ const load = async (arm: Arm, plan: object): Promise<Load> => {
 async function start(name: string, script: string, args: string[], env: Record<string, string>, probe: () => Promise<boolean>): Promise<void> {
   const server = await startProcess({ name, command: process.execPath, args: [...(process.env['BENCH_NODE_ARGS']?.split(' ') ?? []).filter(() => name === 'gateway'), join(root, script), ...args], logDir: dir, env, graceMs: 30_000 });
   started.push(server);
+  pids[name] = server.pid;
   await untilReady(server, probe, { timeoutMs: 30_000 });
 }
 
@@ -111,6 +118,7 @@ async function added(ask: Ask): Promise<void> {
 async function saturation(ask: Ask): Promise<void> {
   const ratios: number[] = [];
   const reached: Record<'bare' | 'gateway', number[]> = { bare: [], gateway: [] };
+  const before = { bare: cpuOf('bare'), gateway: cpuOf('gateway') };
   for (let round = 0; round < rounds; round += 1) {
     const plan = { clients: CLIENTS, requests: SATURATION_REQUESTS };
     const bare = await ask('bare', plan);
@@ -120,6 +128,8 @@ async function saturation(ask: Ask): Promise<void> {
     reached.gateway.push(gateway.perSecond);
   }
   console.log(`\nsaturation, ${CLIENTS} clients, ${rounds} rounds of ${SATURATION_REQUESTS} requests: bare ${median(reached.bare).toFixed(0)}/s, gateway ${median(reached.gateway).toFixed(0)}/s, ratio ${median(ratios).toFixed(2)} (${ratios.map((ratio) => ratio.toFixed(2)).join(' ')}; target ≥ 0.6)`);
+  const perRequest = (name: 'bare' | 'gateway'): string => ((cpuOf(name) - before[name]) / (rounds * SATURATION_REQUESTS)).toFixed(0);
+  console.log(`CPU a request: bare ${perRequest('bare')} µs, gateway ${perRequest('gateway')} µs, publishing included`);
 }
 
 /** A promotion and a rollback in the middle of traffic, by the store's compare-and-swap. */

@@ -77,7 +77,7 @@ class Reply implements Dispatcher.DispatchHandler, Exchange {
     this.#noHead = noHead;
     this.#broken = broken;
     // Also before it has a connection: what waits for one must not wait for its end.
-    control.onAbort = () => this.#fail();
+    control.exchange = this;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -107,7 +107,7 @@ class Reply implements Dispatcher.DispatchHandler, Exchange {
   }
 
   onResponseError(): void {
-    this.#fail();
+    this.cut();
   }
 
   async *pieces(): AsyncGenerator<Buffer> {
@@ -138,7 +138,7 @@ class Reply implements Dispatcher.DispatchHandler, Exchange {
     this.#wake = null;
   }
 
-  #fail(): void {
+  cut(): void {
     if (this.#state !== 'open') return;
     const why = this.#control.why();
     if (why === null) this.#broken();
