@@ -14,7 +14,10 @@ export const answerTo = (ticket: string): string => JSON.stringify({ ticket });
 const TIME = '2026-01-02T03:04:05.000Z';
 const WORDS = ['amber', 'birch', 'cedar', 'delta', 'ember', 'fjord', 'grove', 'haven', 'inlet', 'jetty', 'knoll', 'larch', 'maple', 'north', 'ocean', 'pearl', 'quartz', 'river', 'stone', 'tulip'];
 /** Words, not numbers: numbers are masked, and every ticket must be a cluster of its own. */
-const wordsOf = (n: number): string => `${WORDS[n % WORDS.length]}${WORDS[Math.floor(n / WORDS.length) % WORDS.length]}`;
+const wordsOf = (n: number): string => {
+  const rest = Math.floor(n / WORDS.length);
+  return `${WORDS[n % WORDS.length]}${rest < WORDS.length ? WORDS[rest] : wordsOf(rest)}`;
+};
 
 export interface WorkloadOptions {
   approval?: 'automatic' | 'one_approver' | 'two_approvers';
