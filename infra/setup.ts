@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
-import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
+import { kafkaClient } from '../stores/kafka.ts';
 import { parseConfig, type Config } from '../workers/config.ts';
 
 /** temporal.api.enums.v1.IndexedValueType */
@@ -23,8 +23,7 @@ const RETENTION = '30 days';
  * @param partitions of a new topic; replication follows the brokers' default
  */
 export async function ensureTopics(kafka: KafkaSettings, partitions = 4): Promise<string[]> {
-  const sasl = kafka.sasl as SASLOptions | undefined;
-  const admin = new Kafka({ brokers: kafka.brokers, ssl: kafka.ssl, sasl, clientId: 'ratchet-setup', logLevel: logLevel.NOTHING }).admin();
+  const admin = kafkaClient(kafka, 'ratchet-setup').admin();
   await admin.connect();
   try {
     const existing = new Set(await admin.listTopics());

@@ -1,17 +1,12 @@
 // The interaction source on Kafka: store, then resolve, then commit; pauses while the store cannot keep, waits for brokers that are away.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka, logLevel, type Consumer, type EachBatchPayload, type KafkaConfig } from 'kafkajs';
+import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { Logger } from 'pino';
 import { safeMessage } from '../core/errors.ts';
+import { kafkaClient, type KafkaConnection } from '../stores/kafka.ts';
 import { registerCodecs } from './compression.ts';
 import { watchLag, type Lag } from './lag.ts';
 import type { InteractionSource, SourceBatch, SourceState } from './source.ts';
-
-export interface KafkaConnection {
-  brokers: string[];
-  ssl: KafkaConfig['ssl'];
-  sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | undefined;
-}
 
 export interface KafkaSourceOptions extends KafkaConnection {
   group: string;
@@ -44,27 +39,13 @@ const LONG_BATCH_MS = 1_500;
 
 const pauseAfter = (attempt: number): number => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt - 1, 10));
 
-export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, clientId: string, waits: Pick<KafkaConfig, 'requestTimeout' | 'retry'> = {}): Kafka {
-  registerCodecs();
-  return new Kafka({
-    clientId,
-    brokers,
-    ssl: ssl ?? false,
-    // kafkajs has one type per mechanism; the three that we allow have the same fields.
-    ...(sasl ? { sasl: sasl as KafkaConfig['sasl'] } : {}),
-    connectionTimeout: 3_000,
-    // Its own words are many and carry stack traces; what matters is said once, by who uses it.
-    logLevel: logLevel.NOTHING,
-    ...waits,
-  });
-}
-
 export function kafkaSource(options: KafkaSourceOptions): InteractionSource {
   const { logger, topics, brokers, group } = options;
   const largestBatch = options.batchSize ?? LARGEST_BATCH;
   const faultPoint = options.faultPoint ?? (() => undefined);
   const closing = new AbortController();
   const closed = new Promise<void>((resolve) => closing.signal.addEventListener('abort', () => resolve(), { once: true }));
+  registerCodecs();
   const kafka = kafkaClient(options, 'ratchet-ingest');
   let current: Consumer | undefined;
   let finished: Promise<void> = Promise.resolve();

@@ -1,7 +1,7 @@
 // Puts records into Kafka and says so only when all replicas that are in sync have them; many callers share each request.
-import type { Admin, Producer } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { RatchetError } from '../core/errors.ts';
-import { kafkaClient, type KafkaConnection } from './kafka.ts';
+import { EVENT_HEADERS, kafkaClient, kafkaProducer, type KafkaConnection } from '../stores/kafka.ts';
 
 export interface KafkaSinkOptions extends KafkaConnection {
   clientId: string;
@@ -37,14 +37,12 @@ interface Waiting {
 /** A broker takes 1 MiB a batch by default, envelope included. */
 const BATCH_BYTES = 512_000;
 const BATCH_RECORDS = 500;
-const HEADERS = { 'content-type': 'application/cloudevents+json; charset=utf-8' };
 
 export function kafkaSink(options: KafkaSinkOptions): RecordSink {
   const { maxWaitingBytes = 64_000_000 } = options;
-  const kafka = kafkaClient(options, options.clientId, { requestTimeout: 10_000, retry: { retries: 2, initialRetryTime: 200 } });
+  const producer = kafkaProducer(options, options.clientId);
   const queue: Waiting[] = [];
   let waitingBytes = 0;
-  let producer: Producer | null = null;
   let admin: Admin | null = null;
   let isDraining = false;
   let drained: Promise<void> = Promise.resolve();
@@ -60,26 +58,13 @@ export function kafkaSink(options: KafkaSinkOptions): RecordSink {
     return queue.splice(0, count);
   }
 
-  /** Idempotent: the broker drops what a retry of the client sends twice. */
-  async function connected(): Promise<Producer> {
-    if (producer === null) {
-      const fresh = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry: { retries: 2, initialRetryTime: 200 } });
-      await fresh.connect();
-      producer = fresh;
-    }
-    return producer;
-  }
-
   async function sendBatch(batch: readonly Waiting[]): Promise<void> {
     const byTopic = Map.groupBy(batch, ({ record }) => record.topic);
-    const topicMessages = [...byTopic].map(([topic, items]) => ({ topic, messages: items.map(({ record: { key, value } }) => ({ key, value, headers: HEADERS })) }));
+    const topicMessages = [...byTopic].map(([topic, items]) => ({ topic, messages: items.map(({ record: { key, value } }) => ({ key, value, headers: EVENT_HEADERS })) }));
     try {
-      await (await connected()).sendBatch({ acks: -1, topicMessages });
+      await producer.send(topicMessages);
       for (const { done } of batch) done();
     } catch (error) {
-      // After a failed send the sequence numbers of an idempotent producer may have a gap: a new one begins anew.
-      await producer?.disconnect().catch(() => undefined);
-      producer = null;
       const reason = problemOf(error);
       for (const { failed } of batch) failed(reason);
     }
@@ -107,7 +92,7 @@ export function kafkaSink(options: KafkaSinkOptions): RecordSink {
     },
     async check() {
       try {
-        admin ??= kafka.admin();
+        admin ??= kafkaClient(options, options.clientId, { requestTimeout: 10_000, retry: { retries: 2 } }).admin();
         await admin.connect();
         await admin.fetchTopicMetadata({ topics: [...options.topics] });
       } catch (error) {
@@ -118,7 +103,7 @@ export function kafkaSink(options: KafkaSinkOptions): RecordSink {
     },
     async close() {
       await drained;
-      await Promise.all([producer?.disconnect().catch(() => undefined), admin?.disconnect().catch(() => undefined)]);
+      await Promise.all([producer.close(), admin?.disconnect().catch(() => undefined)]);
     },
   };
 }

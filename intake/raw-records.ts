@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, EachBatchPayload, Kafka } from 'kafkajs';
 import { RatchetError } from '../core/errors.ts';
 import type { RecordPosition } from '../stores/ports.ts';
+import { registerCodecs } from './compression.ts';
 import { whyAway } from './kafka.ts';
 
 /** `expired`: retention or compaction removed it. `no_topic`: the topic or partition is not there. */
@@ -18,6 +19,7 @@ const RECORDS_PER_HEARTBEAT = 100;
  * @throws KAFKA_UNAVAILABLE
  */
 export async function readRecords(kafka: Kafka, group: string, positions: readonly RecordPosition[], handle: (position: RecordPosition, record: RawRecord) => Promise<void>): Promise<void> {
+  registerCodecs();
   const admin = kafka.admin({ retry: { retries: 2 } });
   try {
     await admin.connect();

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { pino } from 'pino';
 import { RatchetError } from '../../core/errors.ts';
-import { kafkaClient } from '../../intake/kafka.ts';
 import { readRecords } from '../../intake/raw-records.ts';
 import { isSettled, replayLetters, type LetterOutcome, type ReplayedLetter } from '../../intake/replay.ts';
+import { kafkaClient } from '../../stores/kafka.ts';
 import { openKeys } from '../../stores/keys.ts';
 import type { DeadLetterRow, MetadataStore, RecordPosition } from '../../stores/ports.ts';
 import { homePaths } from '../../workers/config.ts';

@@ -2,9 +2,9 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { Kafka, logLevel } from 'kafkajs';
 import { safeMessage } from '../../core/errors.ts';
 import { javaBin, kafkaDir, pythonBin, temporalBin } from '../../infra/dev/paths.ts';
+import { kafkaClient } from '../../stores/kafka.ts';
 import { action } from '../action.ts';
 import type { Context } from '../context.ts';
 import { fleetRows } from '../fleet.ts';
@@ -58,7 +58,7 @@ function checks(context: Context): Check[] {
       return `namespace ${config.temporal.namespace}`;
     } },
     { name: `Kafka at ${config.kafka.brokers.join(',')}`, kind: 'servers', hint: 'Start it (`ratchet dev`), or set KAFKA_BROKERS.', run: async () => {
-      const admin = new Kafka({ clientId: 'ratchet-doctor', brokers: config.kafka.brokers, ssl: config.kafka.ssl === true ? true : config.kafka.ssl || undefined, sasl: config.kafka.sasl as never, connectionTimeout: 2000, retry: { retries: 0 }, logLevel: logLevel.NOTHING }).admin();
+      const admin = kafkaClient(config.kafka, 'ratchet-doctor', { connectionTimeout: 2_000, retry: { retries: 0 } }).admin();
       try {
         await admin.connect();
         const topics = await admin.listTopics();

@@ -1,6 +1,6 @@
 // Sends corrections the way a person's tool would: as events on Kafka, some before their interaction has arrived.
-import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { correctionEvent } from '../../core/events.ts';
+import { EVENT_HEADERS, kafkaProducer } from '../../stores/kafka.ts';
 import type { Config } from '../../workers/config.ts';
 
 export interface CorrectionDesk {
@@ -13,9 +13,7 @@ export const gatewaySource = (channel: string): string => `urn:ratchet:gateway:$
 
 /** @param channel where the corrected interactions were answered */
 export async function openCorrectionDesk(config: Config, { workload, channel, tenant }: { workload: string; channel: string; tenant: string }): Promise<CorrectionDesk> {
-  const kafka = new Kafka({ clientId: 'ratchet-demo-desk', brokers: config.kafka.brokers, logLevel: logLevel.ERROR });
-  const producer: Producer = kafka.producer();
-  await producer.connect();
+  const producer = kafkaProducer(config.kafka, 'ratchet-demo-desk');
   return {
     send: async (corrections) => {
       if (corrections.length === 0) return;
@@ -31,10 +29,10 @@ export async function openCorrectionDesk(config: Config, { workload, channel, te
           author: 'demo desk (truth file)',
           authority: 'person',
         });
-        return { key: interactionId, value: JSON.stringify(event) };
+        return { key: interactionId, value: JSON.stringify(event), headers: EVENT_HEADERS };
       });
-      await producer.send({ topic: config.kafka.topics.corrections, messages });
+      await producer.send([{ topic: config.kafka.topics.corrections, messages }]);
     },
-    close: () => producer.disconnect(),
+    close: () => producer.close(),
   };
 }

@@ -1,11 +1,11 @@
 // What the publisher and its thread tell each other: plain data only.
-import type { KafkaSettings } from './kafka.ts';
+import type { KafkaConnection } from '../../stores/kafka.ts';
 import type { LostReason } from './message.ts';
 import type { OutboxOptions } from './outbox.ts';
 import type { SpoolOptions } from './spool.ts';
 
 export interface ThreadSettings {
-  kafka: KafkaSettings;
+  kafka: KafkaConnection & { topic: string };
   /** Null: interactions wait in memory alone. */
   spool: SpoolOptions | null;
   limits: Pick<OutboxOptions, 'maxQueued' | 'maxQueuedBytes' | 'lingerMs' | 'patienceMs'>;

@@ -1,7 +1,7 @@
 // The publisher's thread: Kafka's client and the spool work here, so that no answer waits for either.
 import { parentPort, workerData } from 'node:worker_threads';
 import { safeMessage } from '../../core/errors.ts';
-import { createKafkaSender } from './kafka.ts';
+import { EVENT_HEADERS, kafkaProducer } from '../../stores/kafka.ts';
 import { createOutbox } from './outbox.ts';
 import type { FromThread, Progress, ThreadSettings, ToThread } from './protocol.ts';
 import { openSpool } from './spool.ts';
@@ -12,12 +12,13 @@ const TELL_MS = 100;
 const { kafka, spool: spoolOptions, limits } = workerData as ThreadSettings;
 const tell = (message: FromThread): void => parentPort?.postMessage(message);
 
-const sender = createKafkaSender(kafka);
+const { topic } = kafka;
+const producer = kafkaProducer(kafka, 'ratchet-gateway');
 const spool = spoolOptions === null ? null : openSpool(spoolOptions);
 const progress: Progress = { received: 0, published: 0, lost: {}, queued: 0, spooledBytes: 0 };
 const outbox = createOutbox({
   ...limits,
-  send: sender.send,
+  send: (batch) => producer.send([{ topic, messages: batch.map(({ key, value }) => ({ key, value, headers: EVENT_HEADERS })) }]),
   spool,
   lost: (reason, count) => (progress.lost[reason] = (progress.lost[reason] ?? 0) + count),
   published: (count) => (progress.published += count),
@@ -45,7 +46,7 @@ parentPort?.on('message', (message: ToThread) => {
   void outbox.close(message.timeoutMs).then(async () => {
     tellProgress();
     tell({ type: 'closed' });
-    await sender.close();
+    await producer.close();
     parentPort?.close();
   });
 });
