@@ -29,6 +29,8 @@ export interface Deps {
   notifier: Notifier | null;
   /** Asks a workflow to end; one that has ended already is left alone. */
   cancelWorkflow: (workflowId: string) => Promise<void>;
+  /** Starts a night of the workload before its time, in the schedule's name; `paused` by a person, or `busy` with another one: nothing happens. */
+  startNight: (workload: string, reason: string) => Promise<'started' | 'paused' | 'busy'>;
   /** Hears of every step that ended: `result` is `ok`, `cancelled` or an error code. */
   observe: (step: string, seconds: number, result: string) => void;
 }

@@ -4,6 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { checkDecision, endPromotion, openPromotion, supersedeWaiting } from './approval.ts';
 import { curateDataset } from './curate.ts';
 import type { Deps } from './deps.ts';
+import { startEarly } from './early-start.ts';
 import { evaluate } from './evaluate.ts';
 import { judge, reserveDecision } from './judge.ts';
 import { judgeLook, planLook } from './look.ts';
@@ -16,6 +17,7 @@ import { finishRun } from './report.ts';
 import { rollbackChannel } from './rollback.ts';
 import { claimRun } from './runs.ts';
 import { unloadAdapter, unloadFormer } from './serve.ts';
+import { triggerUnlessBusy } from './schedule.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { asActivity } from './step.ts';
 import { endWatch, lookAtWatch, openWatch } from './watch.ts';
@@ -23,7 +25,7 @@ import { endWatch, lookAtWatch, openWatch } from './watch.ts';
 const GPU_SCHEDULE_TO_START_MS = 10 * 60_000;
 const REPLICA_WAIT_MS = 2 * 60_000;
 
-type Optional = 'busyOn' | 'replicaWaitMs' | 'faultPoint' | 'observe' | 'notifier' | 'cancelWorkflow';
+type Optional = 'busyOn' | 'replicaWaitMs' | 'faultPoint' | 'observe' | 'notifier' | 'cancelWorkflow' | 'startNight';
 
 export type ActivityDeps = Omit<Deps, 'gpu' | Optional> & Partial<Pick<Deps, Optional>> & {
   gpu: { taskQueue: string; scheduleToStartMs?: number };
@@ -41,7 +43,7 @@ async function cancelWorkflow(workflowId: string): Promise<void> {
 
 /** Binds the steps to the ports they work through. */
 export function createActivities(given: ActivityDeps) {
-  const deps: Deps = { busyOn: async () => null, replicaWaitMs: REPLICA_WAIT_MS, faultPoint: () => undefined, observe: () => undefined, notifier: null, cancelWorkflow, ...given, gpu: { scheduleToStartMs: GPU_SCHEDULE_TO_START_MS, ...given.gpu } };
+  const deps: Deps = { busyOn: async () => null, replicaWaitMs: REPLICA_WAIT_MS, faultPoint: () => undefined, observe: () => undefined, notifier: null, cancelWorkflow, startNight: (workload, reason) => triggerUnlessBusy(Context.current().client, given.store, workload, 'schedule', reason), ...given, gpu: { scheduleToStartMs: GPU_SCHEDULE_TO_START_MS, ...given.gpu } };
   return {
     claimRun: asActivity(deps, 'claimRun', claimRun),
     takeSnapshot: asActivity(deps, 'takeSnapshot', takeSnapshot),
@@ -68,6 +70,7 @@ export function createActivities(given: ActivityDeps) {
     openWatch: asActivity(deps, 'openWatch', openWatch),
     lookAtWatch: asActivity(deps, 'lookAtWatch', lookAtWatch),
     endWatch: asActivity(deps, 'endWatch', endWatch),
+    startEarly: asActivity(deps, 'startEarly', startEarly),
   };
 }
 

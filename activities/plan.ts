@@ -5,6 +5,7 @@ import { endOfPeriod } from '../core/gate/levels.ts';
 import { planNight } from '../core/gate/plan.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { CaseRow } from '../stores/ports.ts';
+import { dayBudget } from './budget.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { curateSnapshot } from './curate.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
@@ -27,6 +28,8 @@ export interface PlanRunOutput {
   power: number;
   freshCases: number;
   newExamples: number;
+  /** What the day's budget leaves the training; outputs before there was a budget have none. */
+  gpuSecondsLeft?: number;
   /** The whole plan; outputs before this field have none. */
   plan?: RunPlan;
 }
@@ -61,11 +64,14 @@ export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput)
   missing.push(...night.lacks);
   if (budget.left === 0) missing.push(`no decision left of the ${budget.policy.decisionsPerPeriod} in this period of the gate policy`);
 
+  const day = await dayBudget(deps, workload, run.runId);
+  missing.push(...day.lacks);
+
   const { n, power, level, missingCases, guards, warnings } = night;
   const plan: RunPlan = { plannedN: n, freshCases: fresh.length, missingCases, smallestGain: budget.policy.smallestGain, power, level, guards: guards.map((guard) => ({ ...guard })), warnings };
   await updateRun(deps, run.runId, { plan });
   const planDigest = await keepPlan(deps, workload.name, n, level, fresh.slice(0, n));
-  return { schemaVersion: 1, skip: missing.length === 0 ? null : missing.join('; '), planDigest, plannedN: n, power, freshCases: fresh.length, newExamples, plan };
+  return { schemaVersion: 1, skip: missing.length === 0 ? null : missing.join('; '), planDigest, plannedN: n, power, freshCases: fresh.length, newExamples, gpuSecondsLeft: day.gpuSeconds, plan };
 }
 
 /** Cases that no verdict has used, in draw order. */

@@ -18,6 +18,7 @@ import { addKey } from './commands/key.ts';
 import { addLabel } from './commands/label.ts';
 import { addReplica } from './commands/replica.ts';
 import { addRun } from './commands/run.ts';
+import { addSchedule } from './commands/schedule.ts';
 import { addSuite } from './commands/suite.ts';
 import { addTrace } from './commands/trace.ts';
 import { addWatch } from './commands/watch.ts';
@@ -46,6 +47,6 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addGatewayKey, addApproval, addKey, addChannel, addReplica, addWatch, addTrace, addWorkload, addSuite, addDoctor]) add(program);
+  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addSchedule, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addGatewayKey, addApproval, addKey, addChannel, addReplica, addWatch, addTrace, addWorkload, addSuite, addDoctor]) add(program);
   return program;
 }

@@ -18,6 +18,7 @@ import type {
   Outcome,
   RunRecord,
   RunRequest,
+  ScheduleChange,
   Verdict,
   WaitingPromotion,
   WatchRecord,
@@ -348,6 +349,12 @@ export interface MetadataStore {
   noteWatch(channel: string, generation: number, reason: string | null): Promise<WatchRecord>;
   /** The first end stays. */
   closeWatch(channel: string, generation: number, end: Pick<WatchRecord, 'status' | 'reason' | 'endedAt'>): Promise<WatchRecord>;
+  // schedules
+  /** Kept with all before it; the last one counts. */
+  setSchedule(change: ScheduleChange): Promise<void>;
+  /** Oldest first. */
+  scheduleChanges(workload: string): Promise<ScheduleChange[]>;
+
   // callers of the gateway
   addCallerKey(key: CallerKey): Promise<void>;
   /** All that were ever made, revoked ones too, oldest first. */

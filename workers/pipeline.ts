@@ -50,7 +50,7 @@ const health = await startHealth({ ...metrics, registry, check });
 const connection = await connectTemporal(temporal, logger);
 const { namespace, taskQueue } = temporal;
 const client = new Client({ connection, namespace });
-for (const { workload } of workloads.values()) await ensureSchedule(client, workload, { taskQueue });
+for (const { workload } of workloads.values()) await ensureSchedule(client, store, workload, { taskQueue });
 const endReconciling = await startReconciling({ client, taskQueue, store, logger, registry });
 at.work = await createPipelineWorker({ connection, namespace, taskQueue, activities, telemetry });
 process.stdout.write(`${JSON.stringify({ ready: true, metrics: health.url })}\n`);

@@ -13,5 +13,6 @@ export function endOf(error: unknown): { status: 'failed' | 'cancelled'; reason:
   const inner = innermost(error);
   if (inner instanceof ApplicationFailure) return { status: 'failed', reason: `${inner.type ?? 'INTERNAL'}: ${inner.message}` };
   if (inner instanceof TimeoutFailure && inner.timeoutType === 'SCHEDULE_TO_START') return { status: 'failed', reason: 'no worker took the step in time: is a worker of its task queue running?' };
+  if (inner instanceof TimeoutFailure && inner.timeoutType === 'SCHEDULE_TO_CLOSE') return { status: 'failed', reason: "the step did not end in its time; for training that is what the day's budget of GPU hours left (`ratchet schedule show`)" };
   return { status: 'failed', reason: `INTERNAL: ${rootCause(error) ?? 'unknown error'}` };
 }

@@ -66,7 +66,7 @@ async function retrain(night: Night, claimed: ClaimRunOutput): Promise<NightlyRe
   const { datasetDigest, training } = await timed(cost, 'curate', curateDataset({ schemaVersion: 1, run, manifestDigest }));
   upsertSearchAttributes([{ key: attributes.DatasetDigest, value: datasetDigest }]);
 
-  const trained = await timed(cost, 'train', gpuSteps(gpu).trainAdapter(training));
+  const trained = await timed(cost, 'train', gpuSteps({ ...gpu, secondsLeft: plan.gpuSecondsLeft }).trainAdapter(training));
   cost.gpuSeconds = trained.seconds;
   cost.trainedTokens = trained.tokens;
   const { adapterDigest: candidateDigest } = await timed(cost, 'register', registerAdapter({ schemaVersion: 1, run, adapterDigest: trained.adapterDigest, datasetDigest }));

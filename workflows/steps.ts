@@ -7,7 +7,7 @@ import type { Activities } from '../activities/index.ts';
 const common = { heartbeatTimeout: '30 seconds', cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
 
 /** Reads and writes of the stores. */
-export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, planLook, judgeLook, recordApproval, openPromotion, checkDecision, endPromotion, supersedeWaiting, finishRun, openWatch, endWatch } = proxyActivities<Activities>({
+export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, reserveDecision, judge, planLook, judgeLook, recordApproval, openPromotion, checkDecision, endPromotion, supersedeWaiting, finishRun, openWatch, endWatch, startEarly } = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '30 minutes',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 20 },
@@ -36,12 +36,14 @@ export const { lookAtWatch } = proxyActivities<Activities>({
 });
 
 /** Training, on the task queue of a device class. It goes on from its last checkpoint when it is tried again. */
-export function gpuSteps(gpu: { taskQueue: string; scheduleToStartMs: number }) {
+/** @param gpu.secondsLeft what the day's budget leaves it, all attempts together */
+export function gpuSteps(gpu: { taskQueue: string; scheduleToStartMs: number; secondsLeft?: number | undefined }) {
   return proxyActivities<GpuActivities>({
     ...common,
     taskQueue: gpu.taskQueue,
     scheduleToStartTimeout: gpu.scheduleToStartMs,
     startToCloseTimeout: '24 hours',
+    ...(gpu.secondsLeft === undefined ? {} : { scheduleToCloseTimeout: gpu.scheduleToStartMs + gpu.secondsLeft * 1000 }),
     retry: { initialInterval: '2 seconds', maximumInterval: '1 minute', maximumAttempts: 10 },
   });
 }

@@ -9,7 +9,7 @@ import type { RunReport } from '../../activities/report.ts';
 import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
 import type { MetadataStore } from '../../stores/ports.ts';
 import { action, positiveInt } from '../action.ts';
-import { resolveId } from '../context.ts';
+import { resolveId, type Context } from '../context.ts';
 import { fields, short, table } from '../output.ts';
 import { watchRun } from '../watch.ts';
 
@@ -58,6 +58,31 @@ export async function startedRun(store: MetadataStore, request: RunRequest, wait
   return run;
 }
 
+export interface StartOptions {
+  workload?: string;
+  reason: string;
+  approve?: boolean;
+  newCandidate?: boolean;
+  wait: boolean;
+}
+
+export const addRunOptions = (command: Command): Command =>
+  command
+    .option('--reason <text>', 'why, for the audit trail', 'started by hand')
+    .option('--approve', 'wait for `ratchet approve` before promotion, whatever the workload says')
+    .option('--new-candidate', 'train a new candidate although one is held: the held one ends when the new one is judged')
+    .option('--no-wait', 'return as soon as the run has claimed the request');
+
+export async function startRun(context: Context, options: StartOptions): Promise<void> {
+  const [store, client, loaded] = [await context.store(), await context.temporal(), await context.workload(options.workload)];
+  await ensureSchedule(client, store, loaded.workload, { taskQueue: context.config.temporal.taskQueue });
+  const request = await triggerRun(client, store, loaded.workload.name, context.config.actor, options.reason, { ...(options.approve ? { approval: 'one_approver' as const } : {}), ...(options.newCandidate ? { newCandidate: true } : {}) });
+  const claimed = await startedRun(store, request, 30_000);
+  context.out.note(`run ${claimed.runId}`);
+  const record = options.wait ? await watchRun({ store, client, runId: claimed.runId, note: context.out.note, stopAtApproval: true }) : claimed;
+  context.out.result(record, runFields);
+}
+
 export function addRun(program: Command): void {
   const run = program.command('run').description('nights: snapshot, plan, curate, train, evaluate, gate, promote');
 
@@ -94,26 +119,9 @@ export function addRun(program: Command): void {
       }),
     );
 
-  run
-    .command('start')
-    .description('ask for a run now, through the schedule: a workload has one run at a time')
-    .option('-w, --workload <name>', 'the workload, when there are several')
-    .option('--reason <text>', 'why, for the audit trail', 'started by hand')
-    .option('--approve', 'wait for `ratchet approve` before promotion, whatever the workload says')
-    .option('--new-candidate', 'train a new candidate although one is held: the held one ends when the new one is judged')
-    .option('--no-wait', 'return as soon as the run has claimed the request')
+  addRunOptions(run.command('start').description('ask for a run now, through the schedule: a workload has one run at a time').option('-w, --workload <name>', 'the workload, when there are several'))
     .addHelpText('after', '\nExamples:\n  ratchet run start\n  ratchet run start --approve --reason "new price list" --no-wait')
-    .action(
-      action<[{ workload?: string; reason: string; approve?: boolean; newCandidate?: boolean; wait: boolean }]>(async (context, options) => {
-        const [store, client, loaded] = [await context.store(), await context.temporal(), await context.workload(options.workload)];
-        await ensureSchedule(client, loaded.workload, { taskQueue: context.config.temporal.taskQueue });
-        const request = await triggerRun(client, store, loaded.workload.name, context.config.actor, options.reason, { ...(options.approve ? { approval: 'one_approver' as const } : {}), ...(options.newCandidate ? { newCandidate: true } : {}) });
-        const claimed = await startedRun(store, request, 30_000);
-        context.out.note(`run ${claimed.runId}`);
-        const record = options.wait ? await watchRun({ store, client, runId: claimed.runId, note: context.out.note, stopAtApproval: true }) : claimed;
-        context.out.result(record, runFields);
-      }),
-    );
+    .action(action<[StartOptions]>(startRun));
 
   run
     .command('watch <id>')

@@ -128,7 +128,7 @@ export async function production(stage: Stage, count: number): Promise<void> {
 /** Step 4 and 6: one night, through the schedule. */
 export async function night(stage: Stage, options: { reason: string; approve: boolean }): Promise<RunRecord> {
   const { client, store, loaded, note, context } = stage;
-  await ensureSchedule(client, loaded.workload, { taskQueue: context.config.temporal.taskQueue });
+  await ensureSchedule(client, store, loaded.workload, { taskQueue: context.config.temporal.taskQueue });
   const request = await triggerRun(client, store, loaded.workload.name, 'demo', options.reason, options.approve ? { approval: 'one_approver' } : {});
   const { runId } = await startedRun(store, request, 60_000);
   note(`  run ${runId}`);

@@ -11,6 +11,7 @@ export * from './adapter.ts';
 export * from './verdict.ts';
 export * from './channel.ts';
 export * from './approval.ts';
+export * from './schedule.ts';
 export * from './watch.ts';
 export * from './run.ts';
 export * from './training.ts';

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ChannelName, FailureClass, WorkloadName } from './common.ts';
 import { CorrectionAuthority } from './correction.ts';
 import { Persona, PolicyRule } from './policy.ts';
+import { Schedule } from './schedule.ts';
 import { WatchPolicy } from './watch.ts';
 
 /** Hyper-parameters of a training run. Defaults: the CPU demo's column of the table in docs/reference/defaults. */
@@ -144,9 +145,7 @@ export const Workload = z.strictObject({
   recipe: Recipe.prefault({}),
   gate: GatePolicy.prefault({}),
   approval: ApprovalPolicy.prefault({}),
-  schedule: z
-    .strictObject({ cron: z.string().default('0 2 * * *'), timeZone: z.string().default('UTC'), catchupHours: z.number().positive().default(6) })
-    .prefault({}),
+  schedule: Schedule.prefault({}),
   /** Suite files, relative to this file, or `builtin:NAME`; their content is part of the workload's digest. `sample` takes the place of the file's. */
   suites: z.array(z.union([z.string().min(1), z.strictObject({ file: z.string().min(1), sample: z.int().min(1).optional() })], 'must be a suite file, or a mapping with file and sample')).max(50).default([]),
   evaluation: z

@@ -15,6 +15,7 @@ import { lineageQueries } from './lineage.ts';
 import { migrate } from './migrations.ts';
 import { readingQueries } from './reading.ts';
 import { runQueries } from './runs.ts';
+import { scheduleQueries } from './schedule.ts';
 import { totalsQueries } from './totals.ts';
 import { watchQueries } from './watch.ts';
 
@@ -52,6 +53,7 @@ export function metadataStore(database: Database): MetadataStore {
     ...approvalQueries(database),
     ...watchQueries(database),
     ...callerKeyQueries(database),
+    ...scheduleQueries(database),
     async close() {
       database.close();
     },

@@ -1,6 +1,6 @@
 // What every metadata store must do, whatever it is built on.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WatchPolicy, type ApproverKey, type Interaction, type WaitingPromotion, type WatchRecord } from '../../core/contracts/index.ts';
+import { Schedule, WatchPolicy, type ApproverKey, type Interaction, type ScheduleChange, type WaitingPromotion, type WatchRecord } from '../../core/contracts/index.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { openEProcess } from '../../core/gate/e-process.ts';
 import type { HeldCandidate } from '../../core/gate/held.ts';
@@ -619,6 +619,15 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await store.watches({ channel: 'other/production', limit: 5 })).toEqual([]);
         expect(await store.watch(CHANNEL, 0)).toBeNull();
       });
+    });
+
+    it('keeps every change of a schedule, in order, by workload', async () => {
+      const change = (cron: string, workload = 'tickets'): ScheduleChange => ({ schemaVersion: 1, workload, set: Schedule.parse({ cron }), by: 'dana', reason: 'r', time: TIME });
+      await store.setSchedule(change('0 1 * * *'));
+      await store.setSchedule({ ...change('0 1 * * *'), set: null });
+      await store.setSchedule(change('0 3 * * *', 'other'));
+      expect((await (await open()).scheduleChanges('tickets')).map(({ set }) => set?.cron)).toEqual(['0 1 * * *', undefined]);
+      expect(await store.scheduleChanges('nobody')).toEqual([]);
     });
 
     it("keeps callers' keys, and the first revocation of each", async () => {

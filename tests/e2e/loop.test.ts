@@ -77,7 +77,7 @@ async function untilStored(workload: string, interactions: number, corrections: 
 
 async function startNight(name: string): Promise<string> {
   const [store, client, { workload }] = [await context.store(), await context.temporal(), await context.workload(name)];
-  await ensureSchedule(client, workload, { taskQueue: context.config.temporal.taskQueue });
+  await ensureSchedule(client, store, workload, { taskQueue: context.config.temporal.taskQueue });
   const run = await claimedRun(store, await triggerRun(client, store, name, 'test', 'a test night'), 60_000);
   if (!run) throw new Error('no run claimed the request');
   return run.runId;

@@ -88,6 +88,11 @@ try {
   await promotionOf(second).result().catch(() => undefined);
   await keep('promotion-cancelled', promotionOf(second).workflowId);
 
+  const soon = await world.addWorkload('soon', { schedule: '{ early: { failures: 15, withinMinutes: 30, lookEveryMinutes: 0.05 } }' });
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  await seed(world.store, soon, { corrected: 8, cases: 14, from: 100 });
+  await keep('early-start', await world.untilEarlyStart('soon'));
+
   const watched = await world.addWorkload('watched', { watch: '{ share: 0.1, hours: 1, pollSeconds: 1 }' });
   const night = await world.night('watched');
   await keep('promotion-watched', `promotion/${night.handle.workflowId}`);

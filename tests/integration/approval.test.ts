@@ -13,6 +13,7 @@ import { state, type PromotionOutput } from '../../workflows/promotion.ts';
 import { homePaths } from '../../workers/config.ts';
 import { scheduledSteps, signedBy, startWorld, type Approver, type World } from '../support/pipeline.ts';
 import { SECRET, seed } from '../support/pipeline-world.ts';
+import { ratchetIn, type Ended } from '../support/terminal.ts';
 
 let world: World;
 let people: { dana: Approver; erin: Approver; secondKeyOfErin: Approver };
@@ -250,15 +251,7 @@ describe('an approved promotion', () => {
 });
 
 describe('from the terminal', () => {
-  /** The `ratchet` command as another terminal runs it. */
-  async function ratchet(keyDir: string, ...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-    const env = { PATH: process.env['PATH'], HOME: world.dir, RATCHET_HOME: world.home, RATCHET_KEY_DIR: join(world.dir, keyDir), RATCHET_WORKLOADS: join(world.dir, 'workloads', 'terminal.yaml'), TEMPORAL_ADDRESS: world.temporal.address, RATCHET_ACTOR: 'heidi' };
-    // Asynchronously: the worker of the test runs in this process.
-    return promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../cli/main.ts'), ...args], { env }).then(
-      (done) => ({ status: 0, ...done }),
-      (error: { code: number; stdout: string; stderr: string }) => ({ status: error.code, stdout: error.stdout, stderr: error.stderr }),
-    );
-  }
+  const ratchet = (keyDir: string, ...args: string[]): Promise<Ended> => ratchetIn(world, 'terminal', args, { RATCHET_KEY_DIR: join(world.dir, keyDir), RATCHET_ACTOR: 'heidi' });
 
   test('a person makes a key, has it enrolled, reads what would change, signs, and an auditor checks it with openssl', async () => {
     await world.addWorkload('terminal', { approval: 'two_approvers' });

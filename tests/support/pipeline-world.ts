@@ -32,6 +32,8 @@ export interface WorkloadOptions {
   /** Another gate altogether. */
   gate?: { alpha: number; decisionsPerPeriod: number; smallestGain: number; power: number; cases: number; eProcess: { share: number; maxCases: number } };
   minNewExamples?: number;
+  /** The workload's `schedule`, as YAML. */
+  schedule?: string;
   /** The workload's `watch`, as YAML. */
   watch?: string;
 }
@@ -59,6 +61,8 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       `gate: { ${JSON.stringify(gateOf(options)).slice(1, -1)} }`,
       `approval: { mode: ${options.approval ?? 'automatic'}, expiresAfterHours: ${options.expiresAfterHours ?? 72}, neverOneself: ${options.neverOneself ?? false}${options.remindEveryHours === undefined ? '' : `, remindEveryHours: ${options.remindEveryHours}`} }`,
       ...(options.loraRank === undefined ? [] : [`recipe: { loraRank: ${options.loraRank} }`]),
+      // Tests run more nights than a day's budget holds.
+      `schedule: ${options.schedule ?? '{ budget: { runsPerDay: 1000, gpuHoursPerDay: 1000 } }'}`,
       ...(options.watch === undefined ? [] : [`watch: ${options.watch}`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,
     ].join('\n'),

@@ -7,7 +7,7 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities/index.ts';
-import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
+import { claimedRun, earlyScheduleId, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
 import { keyIdOf, rawPublicKey } from '../../core/approval/keys.ts';
 import { signStatement, statementOf } from '../../core/approval/statement.ts';
 import type { ApproverKey, RunOptions, RunRecord, SignedStatement, WaitingPromotion } from '../../core/contracts/index.ts';
@@ -117,7 +117,7 @@ export async function startWorld(options: { worker?: boolean } = {}) {
       workloads.set(name, loaded);
       await store.ensureChannel(loaded.workload.channel, new Date().toISOString());
       await seed(store, loaded, { corrected: settings.corrected ?? 8, cases: settings.cases ?? 14 });
-      await ensureSchedule(client, loaded.workload, { taskQueue: world.taskQueueOf(name) });
+      await ensureSchedule(client, store, loaded.workload, { taskQueue: world.taskQueueOf(name) });
       if (options.worker !== false) {
         const worker = await createPipelineWorker({ connection: native, namespace: 'default', taskQueue: world.taskQueueOf(name), activities: stepsOf(name, settings.gpuTaskQueue), telemetry, workflowBundle });
         running.push({ worker, done: worker.run() });
@@ -151,6 +151,21 @@ export async function startWorld(options: { worker?: boolean } = {}) {
       const run = await store.run(handle.workflowId);
       if (!run) throw new Error(`no record of ${handle.workflowId}`);
       return { handle, run };
+    },
+
+    /** The look for a burst that started a night, once there is one. */
+    async untilEarlyStart(workload: string): Promise<string> {
+      const deadline = performance.now() + WAIT_MS;
+      while (performance.now() < deadline) {
+        const { recentActions } = (await client.schedule.getHandle(earlyScheduleId(workload)).describe()).info;
+        for (const { action } of recentActions) {
+          const { workflowId, firstExecutionRunId } = action.workflow;
+          const look = (await client.workflow.getHandle(workflowId, firstExecutionRunId).result().catch(() => null)) as { outcome: string | null } | null;
+          if (look?.outcome?.startsWith('started') === true) return workflowId;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      throw new Error(`no night of ${workload} was started early`);
     },
 
     async historyJson(workflowId: string): Promise<string> {

@@ -44,7 +44,7 @@ beforeEach(async () => {
   clock = Date.parse('2026-01-01T02:00:00.000Z');
   deps = {
     store, blobs: await openBlobStore(join(dir, 'blobs')), target: engine, workloads: new Map(), redactors: createRedactors(await openKeys(join(dir, 'keys.json'))), clock: () => new Date(clock++), home: dir,
-    logger: { info: () => undefined, warn: () => undefined }, gpu: { taskQueue: 'gpu', scheduleToStartMs: 1 }, busyOn: async () => null, replicaWaitMs: 0, faultPoint: () => undefined, observe: () => undefined, notifier: null, cancelWorkflow: async () => undefined,
+    logger: { info: () => undefined, warn: () => undefined }, gpu: { taskQueue: 'gpu', scheduleToStartMs: 1 }, busyOn: async () => null, replicaWaitMs: 0, faultPoint: () => undefined, observe: () => undefined, notifier: null, startNight: async () => 'started', cancelWorkflow: async () => undefined,
   };
 });
 afterEach(async () => {
