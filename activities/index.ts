@@ -8,7 +8,7 @@ import { startEarly } from './early-start.ts';
 import { evaluate } from './evaluate.ts';
 import { judge, reserveDecision } from './judge.ts';
 import { judgeLook, planLook } from './look.ts';
-import { notify } from './notify.ts';
+import { notify, notifyWatch } from './notify.ts';
 import { planRun } from './plan.ts';
 import { promote, recordApproval } from './promote.ts';
 import { reestimateGain } from './reestimate.ts';
@@ -61,6 +61,7 @@ export function createActivities(given: ActivityDeps) {
     endPromotion: asActivity(deps, 'endPromotion', endPromotion),
     supersedeWaiting: asActivity(deps, 'supersedeWaiting', supersedeWaiting),
     notify: asActivity(deps, 'notify', notify),
+    notifyWatch: asActivity(deps, 'notifyWatch', notifyWatch),
     recordApproval: asActivity(deps, 'recordApproval', recordApproval),
     promote: asActivity(deps, 'promote', promote),
     unloadAdapter: asActivity(deps, 'unloadAdapter', unloadAdapter),

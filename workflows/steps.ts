@@ -21,7 +21,7 @@ export const { evaluate, reestimateGain, promote, unloadAdapter, unloadFormer, r
 });
 
 /** Messages to people: a receiver that is away is tried for an hour. */
-export const { notify } = proxyActivities<Activities>({
+export const { notify, notifyWatch } = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '1 hour',

@@ -5,7 +5,7 @@ import type { LookAtWatchOutput, WatchRef } from '../activities/watch.ts';
 import type { WatchPolicy, WatchStatus } from '../core/contracts/index.ts';
 import { endOf } from './failures.ts';
 import * as attributes from './search-attributes.ts';
-import { endWatch, lookAtWatch, openWatch, rollbackChannel } from './steps.ts';
+import { endWatch, lookAtWatch, notifyWatch, openWatch, rollbackChannel } from './steps.ts';
 import { withdrawFormer } from './tidy.ts';
 
 export interface WatchChannelInput extends WatchRef {
@@ -39,6 +39,7 @@ export async function watchChannel(input: WatchChannelInput): Promise<WatchChann
       const ended = seen.status === 'rise' ? await rollBack(ref, seen) : { status: seen.status, reason: seen.reason };
       if (ended.status !== 'open') {
         if (run !== null) await withdrawFormer(run);
+        await notifyWatch(ref).catch((error: unknown) => log.warn('the webhook was not told', { reason: endOf(error).reason }));
         return { schemaVersion: 1, status: ended.status, reason: ended.reason };
       }
       await sleep(policy.pollSeconds * 1000);

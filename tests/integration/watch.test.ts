@@ -114,6 +114,7 @@ describe('after a promotion', () => {
     expect(entry).toMatchObject({ generation: 2, live: null, previous: run.adapterDigest, action: 'rolled_back', by: 'watch' });
     expect(entry?.holdback).toBeUndefined();
     await world.client.workflow.getHandle(watchId(channel, 1)).result();
+    expect(world.noticesOf('watched')).toMatchObject([{ type: 'watch.rolled_back', data: { generation: 1, live: run.adapterDigest, former: null } }]);
     const kinds = nodesOf(await traceDown({ kind: 'channel_entry', id: `${channel}@1` }, (id) => world.store.linksFrom(id))).map(({ kind, id }) => (kind === 'channel_entry' ? id : kind));
     expect(kinds).toEqual([`${channel}@1`, 'watch', `${channel}@2`]);
 
