@@ -19,8 +19,8 @@ export interface Publisher {
   close(timeoutMs?: number): Promise<void>;
 }
 
-/** Events that go to the thread together: each message to it costs a wake-up. */
-const COLLECT_MS = 5;
+/** Events that go to the thread together: each message to it costs a wake-up, and each batch of its own one of the broker. */
+const COLLECT_MS = 20;
 /** Events on their way to a thread that does not keep up; what comes then is lost and counted. */
 const MAX_UNDER_WAY = 20_000;
 const RESTART_MS = 1_000;
