@@ -69,6 +69,7 @@ export function summaryText(summary: ApprovalSummary, options: { whole: boolean;
         ['one-sided p', `${verdict.pOneSided.toPrecision(3)} against a level of ${verdict.level}`],
         ['gain', `${percent(verdict.effect)}, 95 % interval ${percent(verdict.interval[0])} to ${percent(verdict.interval[1])}`],
         ['current disagrees with itself', verdict.selfDisagreement === null ? null : percent(verdict.selfDisagreement)],
+        ...(verdict.warnings ?? []).map((warning): [string, string] => ['note', harmless(warning)]),
       ]),
     ),
     ...(verdict.guards.length === 0

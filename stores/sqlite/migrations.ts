@@ -13,9 +13,10 @@ import { held } from './migrations/008-held.ts';
 import { approvals } from './migrations/009-approvals.ts';
 import { watch } from './migrations/010-watch.ts';
 import { callerKeys } from './migrations/011-caller-keys.ts';
+import { keptJudgements } from './migrations/012-kept-judgements.ts';
 
 /** Only ever appended to: step n brings version n - 1 to version n. */
-export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals, watch, callerKeys];
+export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals, watch, callerKeys, keptJudgements];
 
 /** Throws CONFIG_INVALID when a newer build has written the file. */
 export function migrate(database: Database, steps = STEPS): void {
