@@ -1,10 +1,11 @@
 // Part of step 5: a suite's judge model looks at the answers that passed every check. It can only find against them.
 import type { Digest, SuiteJudge, SuiteOutcome } from '../core/contracts/index.ts';
+import { textOf } from '../core/curate/cluster.ts';
 import { canonicalJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { SuiteJudgement } from '../core/gate/guards.ts';
 import type { Given } from '../core/suites/check.ts';
-import { blindOrder, judgedCase, judgeDefinition, judgeDigest, judgeExamples, judgeRequest, keyOfQuestion, PROBE, readVerdict, type JudgeQuestion } from '../core/suites/judge.ts';
+import { blindOrder, judgedCase, judgeDefinition, judgeDigest, judgeExamples, judgeRequest, keyOfQuestion, PROBE, readVerdict, type JudgeQuestion, type JudgeVerdict } from '../core/suites/judge.ts';
 import type { Suite, SuiteItem } from '../core/suites/suite.ts';
 import type { JudgeModel, KeptJudgement } from '../stores/ports.ts';
 import { inFlight } from './asking.ts';
@@ -97,6 +98,24 @@ async function assertInOrder(deps: Pick<Deps, 'store' | 'blobs'>, judging: Judgi
   const found = new Map([...known, ...(await askAll(deps, judging, examples.filter((example) => !known.has(keyOfQuestion(example)))))]);
   const wrong = examples.filter((example) => found.get(keyOfQuestion(example))?.passed !== example.passes).length;
   if (wrong > 0) throw new RatchetError('JUDGE_UNAVAILABLE', `the judge of suite ${suite} does not say of ${wrong} of ${examples.length} of the suite's examples what they are`);
+}
+
+/** What a judge says of one of its suite's examples; `found` is null where it cannot be read. */
+export interface TriedExample {
+  prompt: string | null;
+  answer: string;
+  wanted: boolean;
+  found: JudgeVerdict | null;
+}
+
+/** The suite's examples asked anew, with nothing kept: for who writes a judge. */
+export async function tryJudge(model: JudgeModel, judge: SuiteJudge, options: { timeoutMs: number }): Promise<TriedExample[]> {
+  const tried: TriedExample[] = [];
+  for (const question of judgeExamples(judge)) {
+    const found = readVerdict(await model.ask(judgeRequest(judge, question), options));
+    tried.push({ prompt: question.item.messages.map(textOf).join('') || null, answer: question.turns.map(({ text }) => text).join(''), wanted: question.passes, found });
+  }
+  return tried;
 }
 
 /** Asks all in blind order and keeps what can be read as it comes. */

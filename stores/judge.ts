@@ -14,6 +14,7 @@ export interface JudgeOptions {
 
 const PAUSES_MS = [500, 2_000, 8_000];
 const MODELS_TIMEOUT_MS = 10_000;
+const ROOT_HOLDS_MS = 10_000;
 const MAX_BODY_BYTES = 1_048_576;
 /** Statuses by which an engine turns one question down: too long for it, or refused by a filter. */
 const TURNED_DOWN = new Set([400, 413, 422]);
@@ -23,8 +24,8 @@ export function createJudge(options: JudgeOptions): JudgeModel {
   const { url, apiKey, pausesMs = PAUSES_MS } = options;
   const { host } = new URL(url);
   const agent = new Agent({ connections: 64, headersTimeout: 0, bodyTimeout: 0 });
-  /** By model: looked up once; a failed look-up is tried again. */
-  const roots = new Map<string, string | null>();
+  /** By model; asked again after a while, since an engine may come back with other weights under the same name. */
+  const roots = new Map<string, { root: string | null; atMs: number }>();
 
   async function call(method: 'GET' | 'POST', path: string, timeoutMs: number, signal?: AbortSignal, body?: unknown): Promise<{ status: number; body: unknown }> {
     const deadline = AbortSignal.timeout(timeoutMs);
@@ -76,11 +77,15 @@ export function createJudge(options: JudgeOptions): JudgeModel {
 
   /** What vLLM says that the model was read from. */
   async function rootOf(model: string, signal?: AbortSignal): Promise<string | null> {
+    const known = roots.get(model);
+    if (known !== undefined && performance.now() - known.atMs < ROOT_HOLDS_MS) return known.root;
     const { status, body } = await call('GET', '/v1/models', MODELS_TIMEOUT_MS, signal);
     if (status !== 200) throw answered(status, model);
     const cards = field(body, 'data');
     const root = field((Array.isArray(cards) ? (cards as unknown[]) : []).find((card) => field(card, 'id') === model), 'root');
-    return typeof root === 'string' ? root : null;
+    const found = typeof root === 'string' ? root : null;
+    roots.set(model, { root: found, atMs: performance.now() });
+    return found;
   }
 
   function assertPinned(what: string, pinned: string, found: unknown): void {
@@ -91,13 +96,7 @@ export function createJudge(options: JudgeOptions): JudgeModel {
   }
 
   async function askOnce({ model, reports, messages, responseFormat, maxTokens, seed }: JudgeRequest, timeoutMs: number, signal?: AbortSignal): Promise<string | null> {
-    if (reports?.root !== undefined) {
-      if (!roots.has(model)) roots.set(model, await rootOf(model, signal));
-      const root = roots.get(model);
-      // It may have been restarted with the right one meanwhile.
-      if (root !== reports.root) roots.delete(model);
-      assertPinned('root', reports.root, root);
-    }
+    if (reports?.root !== undefined) assertPinned('root', reports.root, await rootOf(model, signal));
     const body = { model, messages, response_format: responseFormat, max_tokens: maxTokens, seed, temperature: 0, stream: false };
     const reply = await call('POST', '/v1/chat/completions', timeoutMs, signal, body);
     if (TURNED_DOWN.has(reply.status)) return null;

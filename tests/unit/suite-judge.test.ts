@@ -1,5 +1,6 @@
 // Judge models: what they are asked, how they are pinned and kept, that no answer talks its way past them, and that they only ever lower a verdict.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -214,6 +215,23 @@ describe('with an engine', () => {
     expect(error).toMatchObject({ code: 'JUDGE_UNAVAILABLE' });
     expect(`${(error as Error).message} ${(error as Error).stack} ${String((error as Error).cause)}`).not.toContain(SEEDED);
     expect(stub.asked.at(-1)?.headers.authorization).toBe('Bearer a-key');
+  });
+
+  test('`ratchet suite judge` tries it on the suite’s examples, and a judge that sees one otherwise is exit code 1', async () => {
+    const file = join(dir, 'kind.yaml');
+    writeFileSync(file, `apiVersion: ratchet.dev/v1\nsuite: kind\npurpose: policy\njudge: { model: ${STUB_JUDGE}, revision: stub-1, rubric: Be kind., examples: { passes: [How kind.], fails: [You fool.] } }\ncases: [{ id: a, messages: [{ role: user, content: x }] }]\n`);
+    const ratchet = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
+      new Promise((done) => {
+        execFile(process.execPath, [join(import.meta.dirname, '../../cli/main.ts'), 'suite', 'judge', ...args], { env: { PATH: process.env['PATH'], RATCHET_HOME: dir, JUDGE_URL: stub.url } }, (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code), stdout, stderr }));
+      });
+    stub.decide = ({ answers }) => !answers[0]!.includes('fool');
+    const good = await ratchet(file, '--json');
+    expect(good).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(good.stdout)).toMatchObject({ suite: 'kind', model: STUB_JUDGE, wrong: 0, examples: [{ answer: 'How kind.', wanted: true, found: { passed: true } }, { answer: 'You fool.', wanted: false, found: { passed: false } }] });
+    stub.decide = () => true;
+    expect(await ratchet(file)).toMatchObject({ code: 1, stdout: expect.stringContaining('sees 1 of 2 examples otherwise') as string });
+    stub.reports.model = 'another';
+    expect(await ratchet(file)).toMatchObject({ code: 1, stderr: expect.stringContaining('reports the model "another", the suite pins "stub-judge"') as string });
   });
 
   test('a cancellation is passed on, not taken for an absent judge', async () => {
