@@ -74,7 +74,7 @@ export function summaryText(summary: ApprovalSummary, options: { whole: boolean;
     ),
     ...(verdict.guards.length === 0
       ? []
-      : [section('Guards', table(['guard', 'result', 'harm', 'bounds', 'margin', 'critical'], verdict.guards.map((guard) => [guard.id, guard.result, guard.harm.toFixed(3), `${guard.lower.toFixed(3)} … ${guard.upper.toFixed(3)}`, guard.margin, guard.critical ? 'yes' : 'no'])))]),
+      : [section('Guards', table(['guard', 'result', 'harm', 'bounds', 'margin', 'critical'], verdict.guards.map((guard) => [guard.judge ? `${guard.id} (judge ${guard.judge.model})` : guard.id, guard.result, guard.harm.toFixed(3), `${guard.lower.toFixed(3)} … ${guard.upper.toFixed(3)}`, guard.margin, guard.critical ? 'yes' : 'no'])))]),
     section(
       'Where it comes from',
       fields([
