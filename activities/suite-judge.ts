@@ -23,8 +23,6 @@ export interface JudgeReport extends SuiteJudgement {
   /** Answers judged now, and verdicts kept from earlier. */
   asked: number;
   kept: number;
-  /** Answers of which the judge's verdict could not be read: they count as not passed. */
-  unreadable: number;
   /** Cases that both arms pass by the checks and only one by the judge. `lost`: it found against the candidate alone. */
   differences: { caseId: string; change: 'gained' | 'lost'; reasonDigest: Digest | null }[];
 }

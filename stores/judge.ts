@@ -8,11 +8,13 @@ export interface JudgeOptions {
   /** Base URL, to which `/v1/…` is appended. */
   url: string;
   apiKey: string | undefined;
-  /** Pauses before each retry, in ms. */
+  /** Pauses before each retry, in ms; more of them where the API says that it is asked too often. */
   pausesMs?: readonly number[];
+  limitedPausesMs?: readonly number[];
 }
 
 const PAUSES_MS = [500, 2_000, 8_000];
+const LIMITED_PAUSES_MS = [1_000, 4_000, 15_000, 30_000, 60_000, 60_000, 60_000];
 const MODELS_TIMEOUT_MS = 10_000;
 const ROOT_HOLDS_MS = 10_000;
 const MAX_BODY_BYTES = 1_048_576;
@@ -21,7 +23,7 @@ const TURNED_DOWN = new Set([400, 413, 422]);
 
 /** No word of a question or an answer is in any error: statuses, names of ours and the host alone. */
 export function createJudge(options: JudgeOptions): JudgeModel {
-  const { url, apiKey, pausesMs = PAUSES_MS } = options;
+  const { url, apiKey, pausesMs = PAUSES_MS, limitedPausesMs = LIMITED_PAUSES_MS } = options;
   const { host } = new URL(url);
   const agent = new Agent({ connections: 64, headersTimeout: 0, bodyTimeout: 0 });
   /** By model; asked again after a while, since an engine may come back with other weights under the same name. */
@@ -61,7 +63,7 @@ export function createJudge(options: JudgeOptions): JudgeModel {
       try {
         return await work();
       } catch (error) {
-        const pauseMs = pausesMs[attempt];
+        const pauseMs = (error instanceof Limited ? limitedPausesMs : pausesMs)[attempt];
         if (pauseMs === undefined || !(error instanceof RatchetError && error.code === 'JUDGE_UNAVAILABLE') || error instanceof Refused) throw error;
         await sleep(pauseMs, undefined, signal ? { signal } : {});
       }
@@ -71,7 +73,8 @@ export function createJudge(options: JudgeOptions): JudgeModel {
   function answered(status: number, model: string): RatchetError {
     if (status === 401 || status === 403) return new Refused('JUDGE_UNAVAILABLE', `the judge at ${host} answered ${status}: check JUDGE_API_KEY`);
     if (status === 404) return new Refused('JUDGE_UNAVAILABLE', `the judge at ${host} answered 404: it does not serve ${model}`);
-    const passing = status >= 500 || status === 408 || status === 429;
+    if (status === 429) return new Limited('JUDGE_UNAVAILABLE', `the judge at ${host} answered 429 for too long: lower evaluation.concurrency`);
+    const passing = status >= 500 || status === 408;
     return new (passing ? RatchetError : Refused)('JUDGE_UNAVAILABLE', `the judge at ${host} answered ${status}`);
   }
 
@@ -113,6 +116,9 @@ export function createJudge(options: JudgeOptions): JudgeModel {
 
 /** An answer that no retry changes. */
 class Refused extends RatchetError {}
+
+/** Too many requests: nothing is wrong with this one. */
+class Limited extends RatchetError {}
 
 function parsed(text: string): unknown {
   try {

@@ -43,8 +43,8 @@ export const GuardResult = z.looseObject({
   lower: z.number(),
   upper: z.number(),
   margin: z.number(),
-  /** Whose view it is; `absent`: why the judge was not heard, then the guard says nothing. */
-  judge: z.looseObject({ digest: Digest, model: z.string(), absent: z.string().optional() }).optional(),
+  /** Whose view it is; `absent`: why the judge was not heard, then the guard says nothing; `unreadable`: answers that count as not passed since its verdict could not be had. */
+  judge: z.looseObject({ digest: Digest, model: z.string(), absent: z.string().optional(), unreadable: z.int().min(0).optional() }).optional(),
 });
 export type GuardResult = z.infer<typeof GuardResult>;
 

@@ -22,6 +22,8 @@ export interface SuiteJudgement {
   required: boolean;
   /** Why it was not heard; null: it was. */
   absent: string | null;
+  /** Answers of which its verdict could not be read. */
+  unreadable: number;
 }
 
 /** By suite. */
@@ -118,14 +120,17 @@ export const guardName = ({ id, judge }: Pick<GuardResult, 'id' | 'judge'>): str
 /** A judge that was not heard shows nothing: it stops no one, unless it is required. */
 function heard(judged: GuardResult, judgement: SuiteJudgement | undefined): GuardResult {
   if (judgement === undefined) return judged;
-  const { digest, model, absent, required } = judgement;
-  if (absent === null) return { ...judged, judge: { digest, model } };
+  const { digest, model, absent, required, unreadable } = judgement;
+  if (absent === null) return { ...judged, judge: { digest, model, ...(unreadable > 0 && { unreadable }) } };
   return { ...judged, result: 'undecided', critical: required, harm: 0, lower: -UNBOUNDED_HARM, upper: UNBOUNDED_HARM, judge: { digest, model, absent } };
 }
 
-/** What a verdict says of judges that were not heard and are not required. */
+/** What a verdict says of judges that were not heard and are not required, and of those that stuttered. */
 export const judgeWarnings = (guards: readonly GuardResult[]): string[] =>
-  guards.flatMap(({ id, judge, critical }) => (judge?.absent === undefined || critical ? [] : [`guard "${id}" says nothing, since judge ${judge.digest} was not heard (${judge.absent}): the verdict is the one without it`]));
+  guards.flatMap(({ id, judge, critical }) => {
+    if (judge?.unreadable !== undefined) return [`guard "${id}": ${judge.unreadable} answers count as not passed since judge ${judge.digest} gave no verdict on them that can be read`];
+    return judge?.absent === undefined || critical ? [] : [`guard "${id}" says nothing, since judge ${judge.digest} was not heard (${judge.absent}): the verdict is the one without it`];
+  });
 
 /**
  * `breach`: the lower bound of the harm, at `level` / number of guards, is above 0. `pass`: its upper bound at `level` is

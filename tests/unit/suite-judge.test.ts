@@ -65,7 +65,7 @@ describe('with an engine', () => {
   }
 
   const judged = (suite: Suite, outcomes: SuiteOutcome[], { url = stub.url, evaluationId = DIGEST, apiKey, judge = true }: { url?: string; evaluationId?: string; apiKey?: string; judge?: boolean } = {}): Promise<{ outcomes: SuiteOutcome[]; report: JudgeReport }> =>
-    judgeOutcomes({ store, blobs, judge: judge ? createJudge({ url, apiKey, pausesMs: [1, 1] }) : undefined }, settings, { evaluationId, signal: new AbortController().signal }, { name: suite.name, judge: suite.judge ?? judgeOf() }, suite.items, outcomes);
+    judgeOutcomes({ store, blobs, judge: judge ? createJudge({ url, apiKey, pausesMs: [1, 1], limitedPausesMs: [1, 1, 1, 1] }) : undefined }, settings, { evaluationId, signal: new AbortController().signal }, { name: suite.name, judge: suite.judge ?? judgeOf() }, suite.items, outcomes);
   const scores = (outcomes: SuiteOutcome[], arm: string): (boolean | undefined)[] => outcomes.filter((outcome) => outcome.arm === arm).map((outcome) => outcome.scores['judge']?.[0]);
   const own = { current: (n: number) => `current says ${n}`, candidate: (n: number) => `candidate says ${n}` };
 
@@ -156,6 +156,9 @@ describe('with an engine', () => {
     stub.onAsk = (_, res) => Boolean(res.writeHead(503).end());
     expect(await absent()).toMatch(/answered 503$/);
     expect(stub.asked).toHaveLength(4);
+    stub.onAsk = (_, res) => Boolean(res.writeHead(429).end());
+    expect(await absent()).toMatch(/answered 429 for too long: lower evaluation\.concurrency$/);
+    expect(stub.asked).toHaveLength(4 + 5);
     stub.onAsk = (_, res) => Boolean(sendVerdict(stub, res, 'I would say it passes.') ?? true);
     expect(await absent()).toContain('gives no readable verdict on an answer of two words');
   });
@@ -339,7 +342,7 @@ function suitePairsOf({ suite, absent }: World, withJudge: boolean): SuitePairs 
   );
 }
 
-const judgementsOfWorld = ({ absent, required }: World): SuiteJudgements => new Map([['kind', { digest: DIGEST, model: 'm', required, absent: absent ? 'it is away' : null }]]);
+const judgementsOfWorld = ({ absent, required }: World): SuiteJudgements => new Map([['kind', { digest: DIGEST, model: 'm', required, absent: absent ? 'it is away' : null, unreadable: 0 }]]);
 
 function policyWith({ critical, margins }: World, withJudge: boolean, cases: number): GatePolicy {
   const guards = [
@@ -399,6 +402,15 @@ describe('a judge may veto and never promote', () => {
     );
     expect(seen).toContain('promote hold');
     expect(seen).toContain('promote promote');
+  });
+
+  test('answers on which it could not be read are counted in the verdict', () => {
+    const world: World = { cases: Array.from({ length: 20 }, () => ({ candidate: true, current: false, bad: false })), suite: Array.from({ length: 20 }, () => ({ candidate: true, current: true, judgedCandidate: true, judgedCurrent: true })), absent: false, required: false, critical: [false, false, false, false], margins: [0.9, 0.9, 0.9, 0.9] };
+    const judgements: SuiteJudgements = new Map([['kind', { digest: DIGEST, model: 'm', required: false, absent: null, unreadable: 3 }]]);
+    const { decision, warnings, guards } = decide({ ...inputOf(world, true), judgements });
+    expect(decision).toBe('promote');
+    expect(guards.at(-1)?.judge).toEqual({ digest: DIGEST, model: 'm', unreadable: 3 });
+    expect(warnings?.[0]).toBe(`guard "view": 3 answers count as not passed since judge ${DIGEST} gave no verdict on them that can be read`);
   });
 
   test('a guard of a judge does not loosen the other guards', () => {
