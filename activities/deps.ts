@@ -1,7 +1,7 @@
 // What every step is given: the ports it works through, and the run it works for.
 import type { Logger } from 'pino';
 import type { Digest } from '../core/contracts/index.ts';
-import type { BlobStore, MetadataStore, Notifier, ServingTarget } from '../stores/ports.ts';
+import type { BlobStore, JudgeModel, MetadataStore, Notifier, ServingTarget } from '../stores/ports.ts';
 import type { Redactors } from '../stores/redactors.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
 
@@ -11,6 +11,8 @@ export interface Deps {
   target: ServingTarget;
   /** Replicas apart from production's that evaluations ask; without it they ask `target`. */
   evaluation?: ServingTarget | undefined;
+  /** Judges what suites want judged; without it no judge is heard. */
+  judge?: JudgeModel | undefined;
   workloads: ReadonlyMap<string, LoadedWorkload>;
   redactors: Redactors;
   clock: () => Date;

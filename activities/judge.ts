@@ -11,7 +11,7 @@ import { readEvaluation, type EvaluateOutput } from './evaluate.ts';
 import { gateBudget, type EvaluationPlan } from './plan.ts';
 import { promotionToReestimate } from './reestimate.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
-import { readSuitePairs } from './suites.ts';
+import { judgementsOf, readSuitePairs } from './suites.ts';
 
 export interface ReserveDecisionInput {
   schemaVersion: 1;
@@ -90,6 +90,7 @@ async function verdictOf(deps: Deps, { run, datasetDigest, candidateDigest, eval
   if (!reserved) throw new RatchetError('GATE_BUDGET_SPENT', `run ${run.runId} holds no decision of ${channel}`);
   if (reserved.verdictDigest !== null) return reserved.verdictDigest;
   const policy = await readJsonBlob<GatePolicy>(deps, reserved.policyDigest);
+  const { suites } = (await readEvaluation(deps, evaluation.evaluationDigest)) ?? {};
   const verdict = decide({
     runId: run.runId,
     workload: run.workload,
@@ -105,7 +106,8 @@ async function verdictOf(deps: Deps, { run, datasetDigest, candidateDigest, eval
     level: levelOfDecision(policy),
     decisionNumber: reserved.decisionNumber,
     outcomes: await deps.store.outcomes(evaluation.evaluationId),
-    suites: await readSuitePairs(deps, (await readEvaluation(deps, evaluation.evaluationDigest))?.suites),
+    suites: await readSuitePairs(deps, suites),
+    judgements: judgementsOf(suites),
     otherEngine: evaluation.otherEngine ?? null,
     selfDisagreement: evaluation.selfDisagreement,
     decidedAt: now(deps),

@@ -8,7 +8,7 @@ import { readEvaluation, type EvaluateOutput } from './evaluate.ts';
 import { recordVerdict, type JudgeOutput } from './judge.ts';
 import { freshCases, keepPlan, type EvaluationPlan } from './plan.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
-import { readSuitePairs } from './suites.ts';
+import { judgementsOf, readSuitePairs } from './suites.ts';
 
 /** What a night is told when it begins: a candidate of the channel is held, and may go on. */
 export interface OpenHold {
@@ -85,9 +85,10 @@ async function look(deps: Deps, run: RunRef, held: HeldCandidate, first: Verdict
   if (held.process.status !== 'open') throw new RatchetError('REQUEST_INVALID', `the e-process of ${held.process.candidateDigest} has ended meanwhile: ${held.process.status}`);
   const decidedAt = now(deps);
   const over = whyOver(held, currentGeneration, decidedAt);
-  const suites = await readSuitePairs(deps, (await readEvaluation(deps, evaluationDigest))?.suites);
+  const { suites: asked } = (await readEvaluation(deps, evaluationDigest)) ?? {};
+  const suites = await readSuitePairs(deps, asked);
   const batch = await deps.store.outcomes(evaluationId);
-  const { process, verdict } = decideLook({ held, first, runId: run.runId, evaluationDigest, before, batch, over, suites, otherEngine: evaluation.otherEngine ?? null, selfDisagreement, decidedAt });
+  const { process, verdict } = decideLook({ held, first, runId: run.runId, evaluationDigest, before, batch, over, suites, judgements: judgementsOf(asked), otherEngine: evaluation.otherEngine ?? null, selfDisagreement, decidedAt });
   const verdictDigest = await deps.store.putDocument('verdict', verdict);
   const looks = [...held.looks, { runId: run.runId, evaluationId, verdictDigest, at: decidedAt }];
   await deps.store.keepLook({ ...held, process, looks, endedAt: process.status === 'open' ? null : decidedAt }, plan.cases.map(({ caseDigest }) => caseDigest));

@@ -67,7 +67,9 @@ export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput)
   const day = await dayBudget(deps, workload, run.runId);
   missing.push(...day.lacks);
 
-  const { n, power, level, missingCases, guards, warnings } = night;
+  const { n, power, level, missingCases, guards } = night;
+  const unheard = deps.judge === undefined ? (settings.suites ?? []).filter(({ judge }) => judge?.required === true) : [];
+  const warnings = [...night.warnings, ...unheard.map(({ name }) => `the judge of suite ${name} is required and JUDGE_URL is not set: a candidate that is better will be held`)];
   const plan: RunPlan = { plannedN: n, freshCases: fresh.length, missingCases, smallestGain: budget.policy.smallestGain, power, level, guards: guards.map((guard) => ({ ...guard })), warnings };
   await updateRun(deps, run.runId, { plan });
   const planDigest = await keepPlan(deps, workload.name, n, level, fresh.slice(0, n));

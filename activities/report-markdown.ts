@@ -5,6 +5,7 @@ import type { ArmSummary, Rate } from '../core/suites/summary.ts';
 import type { Flip, FlipSide } from './flips.ts';
 import type { PastFailureState } from './past-failures.ts';
 import type { RunReport } from './report.ts';
+import type { JudgeReport } from './suite-judge.ts';
 import type { SuiteReport } from './suites.ts';
 
 const HEADLINES: Record<RunReport['run']['status'], string> = {
@@ -25,6 +26,7 @@ const row = (...cells: (string | number | null)[]): string => `| ${cells.map((ce
 /** Of each kind; the JSON report has all. */
 const FLIPS_SHOWN = 20;
 const PAST_FAILURES_SHOWN = 20;
+const DIFFERENCES_SHOWN = 10;
 
 /** @param answers texts of the flips' answers by digest; without them only digests are printed */
 export function reportMarkdown(report: RunReport, answers: Readonly<Record<Digest, string>> = {}): string {
@@ -36,7 +38,7 @@ export function reportMarkdown(report: RunReport, answers: Readonly<Record<Diges
     planned(report),
     trained(report),
     verdict(report),
-    suites(report),
+    suites(report, answers),
     pastFailures(report),
     flips(report, answers),
     reestimated(report),
@@ -88,20 +90,21 @@ function verdict({ verdict: found, channel, evaluation }: RunReport): string {
       found.selfDisagreement === null ? '' : `The current adapter disagreed with itself on ${percent(found.selfDisagreement)} of ${evaluation?.repeated === undefined ? '' : `${evaluation.repeated} `}repeated cases.`
     }`.trim(),
     ...(evaluation?.productionBuild === undefined ? [] : [`Asked on replicas apart from production's: engine ${evaluation.engineBuild}${evaluation.productionBuild === evaluation.engineBuild ? ', as production runs' : `, while production runs ${evaluation.productionBuild}: nothing is promoted on such an evaluation`}.`]),
-    ...(found.guards.length === 0 ? [] : [['| guard | result | harm | bounds | margin |', '| --- | --- | --- | --- | --- |', ...found.guards.map((guard) => row(guard.id, guard.result, guard.harm.toFixed(3), `${guard.lower.toFixed(3)} … ${guard.upper.toFixed(3)}`, guard.margin))].join('\n')]),
+    ...(found.guards.length === 0 ? [] : [['| guard | result | harm | bounds | margin |', '| --- | --- | --- | --- | --- |', ...found.guards.map((guard) => row(guard.judge ? `${guard.id} (judge ${guard.judge.model})` : guard.id, guard.result, guard.harm.toFixed(3), `${guard.lower.toFixed(3)} … ${guard.upper.toFixed(3)}`, guard.margin))].join('\n')]),
+    ...(found.warnings ?? []).map((warning) => `Note: ${warning}.`),
     ...(channel === null ? [] : [`Channel ${channel.name} is at generation ${channel.generation}: ${channel.live ?? 'the base model'}.`]),
   ].join('\n\n');
 }
 
 const rateText = (rate: Rate | undefined): string => (rate === undefined ? '-' : `${rate.good}/${rate.of} (${percent(rate.interval[0])} to ${percent(rate.interval[1])})`);
 
-function suites({ evaluation }: RunReport): string {
+function suites({ evaluation }: RunReport, answers: Readonly<Record<Digest, string>>): string {
   if (!evaluation?.suites) return '';
   const { suites: all, asked, kept, seconds } = evaluation.suites;
-  return ['## Suites', `Good of all that was looked at, with 95 % intervals; never part of the test above. ${asked} answers asked in ${seconds.toFixed(1)} s, ${kept} kept from earlier.`, ...all.map(suite)].join('\n\n');
+  return ['## Suites', `Good of all that was looked at, with 95 % intervals; never part of the test above. ${asked} answers asked in ${seconds.toFixed(1)} s, ${kept} kept from earlier.`, ...all.map((each) => suite(each, answers))].join('\n\n');
 }
 
-function suite({ name, purpose, description, cases, of, trainingSide, arms, guards }: SuiteReport): string {
+function suite({ name, purpose, description, cases, of, trainingSide, arms, guards, judge }: SuiteReport, answers: Readonly<Record<Digest, string>>): string {
   const metrics = [...new Set(arms.flatMap(({ rates }) => Object.keys(rates)))];
   const needed = (arm: ArmSummary): string => (arm.medianLatencyMs === null ? '-' : `${arm.medianLatencyMs.toFixed(0)} ms, ${(arm.meanOutputTokens ?? 0).toFixed(0)} tokens`);
   return [
@@ -109,7 +112,19 @@ function suite({ name, purpose, description, cases, of, trainingSide, arms, guar
     `${description === '' ? '' : `${description.trim()} `}${cases} of ${of} cases.${trainingSide.length === 0 ? '' : ` ${trainingSide.length} more were left out, since what they ask is on the training side: ${trainingSide.slice(0, 10).join(', ')}${trainingSide.length > 10 ? ' …' : ''}.`}`,
     [row('', ...arms.map(({ arm }) => arm)), row('---', ...arms.map(() => '---')), ...metrics.map((metric) => row(metric.replaceAll('_', ' '), ...arms.map(({ rates }) => rateText(rates[metric])))), row('median latency, mean length', ...arms.map(needed)), row('no answer', ...arms.map(({ missing }) => missing))].join('\n'),
     ...guards.filter(({ wanted, clusters }) => wanted === null || wanted > clusters).map(({ id, wanted, clusters }) => `Guard "${id}" wants ${wanted === null ? 'more cases than can be planned for' : `about ${wanted} clusters`} to pass a harmless candidate, the suite has ${clusters}: raise its margin or add cases.`),
+    ...(judge ? judged(judge, answers) : []),
   ].join('\n\n');
+}
+
+/** What a judge says is a model's word about a model's word: never more than text in a block. */
+function judged({ digest, model, revision, absent, asked, kept, unreadable, differences }: JudgeReport, answers: Readonly<Record<Digest, string>>): string[] {
+  const who = `Judge \`${model}\` (${revision}), \`${digest}\``;
+  if (absent !== null) return [`${who}, was not heard: ${absent}.`];
+  const lost = differences.filter(({ change }) => change === 'lost');
+  return [
+    `${who}: ${asked} answers judged, ${kept} verdicts kept from earlier, ${unreadable} not readable (they count as not passed). Of the answers that pass every check it finds against the candidate alone in ${lost.length}, against the current alone in ${differences.length - lost.length}.`,
+    ...lost.slice(0, DIFFERENCES_SHOWN).map(({ caseId, reasonDigest }) => `Case \`${caseId}\`:\n\n${block(reasonDigest === null ? '(not readable)' : (answers[reasonDigest] ?? reasonDigest))}`),
+  ];
 }
 
 const STATES: Record<PastFailureState, string> = { fixed: 'fixed by the candidate', still_fixed: 'fixed before, and still', still_broken: 'still broken', broken_again: 'broken again' };
@@ -140,9 +155,11 @@ function flips({ flips: all = [] }: RunReport, answers: Readonly<Record<Digest, 
 function side(arm: string, { answerDigest, failureClasses, equalsTruth }: FlipSide, answers: Readonly<Record<Digest, string>>): string {
   const wrong = [...failureClasses, ...(equalsTruth === false ? ['not equal to the truth'] : [])];
   const text = answerDigest === null ? '(no answer)' : (answers[answerDigest] ?? answerDigest);
-  // A line of the answer cannot end an indented block.
-  return `${arm}${wrong.length === 0 ? '' : ` (${wrong.join(', ')})`}:\n\n${text.split(/\r\n|[\n\r\u2028\u2029]/).map((line) => `    ${line}`).join('\n')}`;
+  return `${arm}${wrong.length === 0 ? '' : ` (${wrong.join(', ')})`}:\n\n${block(text)}`;
 }
+
+/** No line of a text can end an indented block. */
+const block = (text: string): string => text.split(/\r\n|[\n\r\u2028\u2029]/).map((line) => `    ${line}`).join('\n');
 
 /** A report only: the estimate that promoted an adapter is large by selection, this one is not. */
 function reestimated({ reestimate }: RunReport): string {

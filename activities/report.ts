@@ -3,9 +3,10 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdapterManifest, Dataset, Digest, RunRecord, RunRequest, RunStatus, Verdict } from '../core/contracts/index.ts';
 import type { Reestimate } from '../core/gate/reestimate.ts';
+import type { BlobStore } from '../stores/ports.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { readEvaluation, type Evaluation } from './evaluate.ts';
-import { answersOf, flipsOf, type Flip } from './flips.ts';
+import { answersOf, answerText, flipsOf, type Flip } from './flips.ts';
 import { promotionIntentId } from './intents.ts';
 import { reportMarkdown } from './report-markdown.ts';
 import { reestimateBy } from './reestimate.ts';
@@ -65,7 +66,7 @@ export async function finishRun(deps: Deps, { run, status, reason, cost }: Finis
   await mkdir(directory, { recursive: true });
   const name = join(directory, run.runId.replaceAll(/[^\w.-]+/g, '_'));
   // Answers stand in these files alone: the document names them, and who erases a blob has erased them there.
-  const answers = await answersOf(deps.blobs, report.flips ?? []);
+  const answers = await reportTexts(deps.blobs, report);
   await writeWhole(`${name}.json`, `${JSON.stringify({ ...report, answers }, null, 2)}\n`);
   await writeWhole(`${name}.md`, reportMarkdown(report, answers));
   await deps.store.link([{ fromKind: 'run', from: run.runId, relation: 'reported_in', toKind: 'report', to: reportDigest }]);
@@ -111,6 +112,13 @@ const part = ({ engineBuild, productionBuild, repeated, suites, pastFailures }: 
 async function formerCost(deps: Pick<Deps, 'store'>, reportDigest: Digest | null): Promise<Cost | null> {
   const former = reportDigest === null ? null : await deps.store.document(reportDigest);
   return (former?.document as RunReport | undefined)?.cost ?? null;
+}
+
+/** The texts that a report for people shows, by digest: answers, and what judges said of some. */
+export async function reportTexts(blobs: Pick<BlobStore, 'get' | 'has'>, { flips = [], evaluation }: Pick<RunReport, 'flips' | 'evaluation'>): Promise<Record<Digest, string>> {
+  const reasons = (evaluation?.suites?.suites ?? []).flatMap(({ judge }) => judge?.differences ?? []).flatMap(({ reasonDigest }) => reasonDigest ?? []);
+  const said = await Promise.all([...new Set(reasons)].map(async (digest) => [digest, await answerText(blobs, digest)] as const));
+  return { ...(await answersOf(blobs, flips)), ...Object.fromEntries(said) };
 }
 
 /** A reader never sees half a report. */

@@ -2,7 +2,7 @@
 import { FinishReason, SuiteOutcome, type Arm, type Digest, type Guard, type SuiteArm } from '../core/contracts/index.ts';
 import { clusterIdOf } from '../core/curate/cluster.ts';
 import { canonicalJson, digestOfJson } from '../core/digest.ts';
-import type { SuitePairs } from '../core/gate/guards.ts';
+import type { SuiteJudgements, SuitePairs } from '../core/gate/guards.ts';
 import { scoreItem, settingsFor, type CheckSettings, type Given, type Turn } from '../core/suites/check.ts';
 import { byPrefix } from '../core/suites/order.ts';
 import { pairSuites } from '../core/suites/pairs.ts';
@@ -14,6 +14,7 @@ import { answerOf, inFlight } from './asking.ts';
 import { chatRequest } from './chat.ts';
 import type { Deps } from './deps.ts';
 import { readJsonBlob, readJsonLines, type Settings } from './runs.ts';
+import { judgeOutcomes, type JudgeReport } from './suite-judge.ts';
 
 const KEEP_AT_ONCE = 8;
 
@@ -40,6 +41,8 @@ export interface SuiteReport {
   arms: ArmSummary[];
   /** For each guard on it: clusters that a harmless candidate needs to pass with the policy's power, and those at hand. */
   guards: { id: string; wanted: number | null; clusters: number }[];
+  /** Suites without a judge, and reports from before there were any, have none. */
+  judge?: JudgeReport;
 }
 
 export interface SuitesReport {
@@ -64,13 +67,15 @@ export async function askSuites(deps: Deps, settings: Settings, asking: SuiteAsk
     return { suite, items: sampled.filter((item) => !isTrained(item)), trainingSide: sampled.filter(isTrained).map(({ id }) => id) };
   });
   const questions = chosen.flatMap(({ suite, items }) => questionsOf(suite, items, asking.adapters, workload.evaluation.baseSample));
-  const { outcomes, asked, kept } = await askQuestions(deps, settings, asking, questions);
+  const { outcomes: checked, asked, kept } = await askQuestions(deps, settings, asking, questions);
+  const { outcomes, reports } = await judged(deps, settings, asking, chosen, checked);
   return {
     suites: chosen.map(({ suite, items, trainingSide }) => {
       const own = outcomes.filter((outcome) => outcome.suite === suite.name);
       const arms = (['current', 'candidate', 'base'] as const).filter((arm) => own.some((outcome) => outcome.arm === arm)).map((arm) => summarise(arm, own.filter((outcome) => outcome.arm === arm)));
       const guards: readonly Guard[] = workload.gate.guards;
-      return { name: suite.name, purpose: suite.purpose, description: suite.description, cases: items.length, of: suite.items.length, trainingSide, arms, guards: suiteGuardPlans(workload.gate, guards, suite, items) };
+      const judge = reports.get(suite.name);
+      return { name: suite.name, purpose: suite.purpose, description: suite.description, cases: items.length, of: suite.items.length, trainingSide, arms, guards: suiteGuardPlans(workload.gate, guards, suite, items), ...(judge && { judge }) };
     }),
     outcomesDigest: await deps.blobs.put(Buffer.from(outcomes.map((outcome) => `${canonicalJson(outcome)}\n`).join(''))),
     asked,
@@ -79,6 +84,22 @@ export async function askSuites(deps: Deps, settings: Settings, asking: SuiteAsk
     seconds: (performance.now() - startedMs) / 1000,
   };
 }
+
+/** The outcomes once the suites' judges have looked at them, suite by suite. */
+async function judged(deps: Deps, settings: Settings, asking: SuiteAsking, chosen: readonly { suite: Suite; items: SuiteItem[] }[], checked: readonly SuiteOutcome[]): Promise<{ outcomes: SuiteOutcome[]; reports: Map<string, JudgeReport> }> {
+  const reports = new Map<string, JudgeReport>();
+  let outcomes = [...checked];
+  for (const { suite: { name, judge }, items } of chosen) {
+    if (judge === undefined) continue;
+    const found = await judgeOutcomes(deps, settings, asking, { name, judge }, items, outcomes.filter(({ suite }) => suite === name));
+    outcomes = [...outcomes.filter(({ suite }) => suite !== name), ...found.outcomes];
+    reports.set(name, found.report);
+  }
+  return { outcomes, reports };
+}
+
+/** Which judges stand behind the guards with metric `judge`, and whether they were heard. */
+export const judgementsOf = (report: SuitesReport | undefined): SuiteJudgements => new Map((report?.suites ?? []).flatMap(({ name, judge }) => (judge ? [[name, judge] as const] : [])));
 
 /** What the guards on suites are judged by. */
 export async function readSuitePairs(deps: Pick<Deps, 'blobs'>, report: SuitesReport | undefined): Promise<SuitePairs> {

@@ -69,11 +69,12 @@ export function summaryText(summary: ApprovalSummary, options: { whole: boolean;
         ['one-sided p', `${verdict.pOneSided.toPrecision(3)} against a level of ${verdict.level}`],
         ['gain', `${percent(verdict.effect)}, 95 % interval ${percent(verdict.interval[0])} to ${percent(verdict.interval[1])}`],
         ['current disagrees with itself', verdict.selfDisagreement === null ? null : percent(verdict.selfDisagreement)],
+        ...(verdict.warnings ?? []).map((warning): [string, string] => ['note', harmless(warning)]),
       ]),
     ),
     ...(verdict.guards.length === 0
       ? []
-      : [section('Guards', table(['guard', 'result', 'harm', 'bounds', 'margin', 'critical'], verdict.guards.map((guard) => [guard.id, guard.result, guard.harm.toFixed(3), `${guard.lower.toFixed(3)} … ${guard.upper.toFixed(3)}`, guard.margin, guard.critical ? 'yes' : 'no'])))]),
+      : [section('Guards', table(['guard', 'result', 'harm', 'bounds', 'margin', 'critical'], verdict.guards.map((guard) => [guard.judge ? `${guard.id} (judge ${guard.judge.model})` : guard.id, guard.result, guard.harm.toFixed(3), `${guard.lower.toFixed(3)} … ${guard.upper.toFixed(3)}`, guard.margin, guard.critical ? 'yes' : 'no'])))]),
     section(
       'Where it comes from',
       fields([

@@ -41,6 +41,7 @@ export function exitCodeOf(error: unknown): number {
     case 'SERVING_UNAVAILABLE':
     case 'STORE_UNAVAILABLE':
     case 'WEBHOOK_UNAVAILABLE':
+    case 'JUDGE_UNAVAILABLE':
       return EXIT.unavailable;
     case 'RECORD_NOT_JSON':
     case 'RECORD_CONTRACT':
@@ -62,6 +63,7 @@ export function exitCodeOf(error: unknown): number {
     case 'APPROVAL_UNSIGNED':
     case 'APPROVER_UNKNOWN':
     case 'WEBHOOK_FORBIDDEN':
+    case 'JUDGE_MISMATCH':
     case 'INTERNAL':
       return EXIT.failed;
     default:

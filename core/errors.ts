@@ -45,6 +45,8 @@ export const ERROR_CODES = {
   SMOKE_TEST_FAILED: { retryable: false, means: 'The adapter did not answer the smoke test.', next: 'The channel is as it was; look at the report of the run.' },
   ISOLATION_BROKEN: { retryable: false, means: 'A replica mixes adapters up: answers alone and in a mixed batch differ.', next: 'Serve with the Ratchet vLLM plugin (CPU) or another engine version; nothing is evaluated or promoted on that replica.' },
   EVALUATION_INCOMPLETE: { retryable: true, means: 'An evaluation lacks answers.', next: 'It goes on where it stopped.' },
+  JUDGE_UNAVAILABLE: { retryable: true, means: 'The judge model of a suite gave no verdict.', next: 'Check JUDGE_URL, JUDGE_API_KEY and that the engine serves the model. The verdict stands without it, or holds where the judge is required.' },
+  JUDGE_MISMATCH: { retryable: false, means: 'The judge engine is not the one that the suite pins.', next: 'Serve the pinned model, or change `judge` in the suite file: that makes another judge, and keeps nothing of the former one.' },
   UNAUTHORIZED: { retryable: false, means: 'The caller gave no valid token.', next: 'Send the token in the Authorization header.' },
   REQUEST_INVALID: { retryable: false, means: 'A request cannot be understood.', next: 'See the message for the field.' },
   INTERNAL: { retryable: true, means: 'Something that should not happen did.', next: 'Report it with the code and the log line.' },

@@ -140,6 +140,18 @@ export interface KeptAnswer extends AnswerKey {
   outputTokens: number;
 }
 
+/** What a judge found in an answer to a case. Only verdicts that could be read are kept. */
+export interface KeptJudgement {
+  judgeDigest: Digest;
+  /** Over what was asked, with the case's words for the judge. */
+  caseDigest: Digest;
+  answerDigest: Digest;
+  passed: boolean;
+  /** The judge's reason as a blob: it may quote the answer. */
+  reasonDigest: Digest;
+  askedIn: string;
+}
+
 export interface GateDecision {
   runId: string;
   channel: string;
@@ -250,6 +262,11 @@ export interface MetadataStore {
   keepAnswers(answers: readonly KeptAnswer[]): Promise<void>;
   /** Those of the questions that this adapter has answered on this build with this sampling. */
   keptAnswers(query: AnswerKey & { questionDigests: readonly Digest[] }): Promise<KeptAnswer[]>;
+
+  /** The first verdict of a judge on an answer stays. */
+  keepJudgements(judgements: readonly KeptJudgement[]): Promise<void>;
+  /** Those of the answers that this judge has judged. */
+  keptJudgements(judgeDigest: Digest, answers: readonly Pick<KeptJudgement, 'caseDigest' | 'answerDigest'>[]): Promise<KeptJudgement[]>;
 
   // documents: small immutable JSON, named by digest
   putDocument(kind: NodeKind, document: unknown): Promise<Digest>;
@@ -434,6 +451,25 @@ export interface ServingTarget {
   chat(request: ChatRequest, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<ChatAnswer>;
   /** How probable the model finds a text, without any chat template: the sum over its tokens but the first, natural logarithm. */
   logprob(request: { adapter: Digest | null; text: string }, options?: { replica?: string; timeoutMs?: number; signal?: AbortSignal }): Promise<{ logprob: number; tokens: number; latencyMs: number }>;
+}
+
+export interface JudgeRequest {
+  model: string;
+  /** What the engine must say of itself; see SuiteJudge. */
+  reports?: { root?: string | undefined; fingerprint?: string | undefined } | undefined;
+  messages: readonly { role: 'system' | 'user'; content: string }[];
+  responseFormat: unknown;
+  maxTokens: number;
+  seed: number;
+}
+
+/** A judge model behind an OpenAI-compatible API. */
+export interface JudgeModel {
+  /**
+   * One answer at temperature 0; null where the engine cannot take this very question (too long for it, say).
+   * Throws JUDGE_UNAVAILABLE after its own retries, JUDGE_MISMATCH when another model than the one asked for answered.
+   */
+  ask(request: JudgeRequest, options: { timeoutMs: number; signal?: AbortSignal }): Promise<string | null>;
 }
 
 /** A message to people or their tools. `id` is the same whenever the same message is tried again. */

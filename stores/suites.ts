@@ -97,12 +97,14 @@ function checkSuite(file: YamlFile, suite: SuiteFile, places: readonly Placed[])
     seen.add(item.id);
     if ((item.pair !== undefined) !== (suite.purpose === 'general_ability')) mistakes.push(mistakeAt([], suite.purpose === 'general_ability' ? 'a case of a general_ability suite is a pair' : 'only a suite for general_ability has pairs'));
     if (suite.purpose === 'injection' && (item.goals ?? []).length + (item.canaries ?? []).length === 0) mistakes.push(mistakeAt([], 'an injection case says what the attack wants: goals or canaries'));
+    if (item.judge !== undefined && suite.judge === undefined) mistakes.push(mistakeAt(['judge'], 'the suite has no judge that would read it'));
     if (suite.purpose === 'refusal' && item.expect?.refusal === undefined) mistakes.push(mistakeAt([], 'a case of a refusal suite says expect.refusal: true or false'));
     const last = item.messages?.at(-1);
     if (last && item.turns === undefined && last.role !== 'user' && last.role !== 'tool') mistakes.push(mistakeAt(['messages'], 'must end with a message that is to be answered: user or tool'));
     for (const [index, goal] of (item.goals ?? []).entries()) mistakes.push(...patternMistake(goal.check, (message) => mistakeAt(['goals', index, 'check'], message)));
   }
-  const { attacks } = suite;
+  const { attacks, judge } = suite;
+  if (judge && suite.purpose === 'general_ability') mistakes.push(file.mistakeAt(['judge'], 'pairs have no answer that a judge could read'));
   if (attacks) {
     for (const part of ['families', 'goals', 'tasks'] as const) {
       attacks[part].forEach(({ id }, index) => {
@@ -157,14 +159,16 @@ export async function readSuites(file: YamlFile, named: Workload['suites']): Pro
   return { suites, documents, mistakes };
 }
 
-/** Guards on suites that the workload does not name, or on what a suite does not measure. */
+/** Guards on suites that the workload does not name, or on what a suite does not measure; judges that are required for nothing. */
 export function checkSuiteGuards(file: YamlFile, { gate, detectors }: Workload, suites: readonly Suite[]): Mistake[] {
-  return gate.guards.flatMap((guard, index): Mistake[] => {
+  const idle = suites.filter(({ name, judge }) => judge?.required === true && !gate.guards.some((guard) => guard.suite === name && guard.metric === 'judge'));
+  const unguarded = idle.map(({ name }) => file.mistakeAt(['gate', 'guards'], `gate.guards: the judge of suite ${name} is required, but no guard with metric judge stands on it`));
+  return unguarded.concat(gate.guards.flatMap((guard, index): Mistake[] => {
     if (guard.kind !== 'suite') return [];
     const suite = suites.find(({ name }) => name === guard.suite);
     const at = (field: string, message: string): Mistake[] => [file.mistakeAt(['gate', 'guards', index, field], `gate.guards.${index}.${field}: ${message}`)];
     if (!suite) return at('suite', `the workload names no suite ${guard.suite}`);
     const known = metricsOf(suite, (suite.detectors ?? detectors).expect === 'json');
     return guard.metric === undefined || known.has(guard.metric) ? [] : at('metric', `suite ${suite.name} does not measure ${guard.metric}, only ${[...known].join(', ')}`);
-  });
+  }));
 }

@@ -51,6 +51,8 @@ const Environment = z
     ISOLATION_INTERVAL_SECONDS: z.coerce.number().positive().default(900).describe('least time between two isolation checks of a replica in traffic'),
     ISOLATION_MAX_SHARE: z.coerce.number().gt(0).max(1).default(0.01).describe('largest share of a replica\'s tokens that its isolation checks may take; an idle one is checked once a day'),
     VLLM_API_KEY: z.string().optional().describe('key that vLLM asks for on /v1'),
+    JUDGE_URL: urls.pipe(z.tuple([z.url({ protocol: /^https?$/ })], 'must be one http(s) base URL')).optional().describe('base URL of an OpenAI-compatible API that serves the judge models which suites name; without it no judge is asked. Prompts and answers of such suites are sent there'),
+    JUDGE_API_KEY: z.string().optional().describe('key for JUDGE_URL'),
     GATEWAY_HOST: z.string().default('127.0.0.1').describe('address the gateway binds to'),
     GATEWAY_PORT: port.default(8080).describe('port of the gateway; 0 takes a free one'),
     GATEWAY_URLS: urls.optional().describe('base URLs of every gateway, separated by commas: all are asked before an adapter is unloaded. Default: the one at GATEWAY_HOST and GATEWAY_PORT'),
@@ -75,15 +77,22 @@ const Environment = z
       needTls(!env.KAFKA_TLS && env.RATCHET_ENV === 'production', 'KAFKA_TLS', 'SASL without TLS is refused in production');
       needTls(env.KAFKA_SASL_USERNAME === undefined || env.KAFKA_SASL_PASSWORD === undefined, 'KAFKA_SASL_USERNAME', 'SASL needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD');
     }
-    if (env.RATCHET_WEBHOOK_URL !== undefined) {
+    if (env.RATCHET_WEBHOOK_URL !== undefined && URL.canParse(env.RATCHET_WEBHOOK_URL)) {
       const url = new URL(env.RATCHET_WEBHOOK_URL);
       needTls(env.RATCHET_WEBHOOK_SECRET === undefined, 'RATCHET_WEBHOOK_SECRET', 'a webhook needs a secret to sign with');
       needTls(url.username !== '' || url.password !== '', 'RATCHET_WEBHOOK_URL', 'no user or password in the address: the signature says who sends');
       needTls(url.protocol === 'http:' && !(env.RATCHET_WEBHOOK_ALLOW_PRIVATE && env.RATCHET_ENV === 'development'), 'RATCHET_WEBHOOK_URL', 'it must be https');
     }
+    if (env.JUDGE_URL !== undefined && URL.canParse(env.JUDGE_URL[0])) {
+      const { protocol, hostname, username, password } = new URL(env.JUDGE_URL[0]);
+      needTls(username !== '' || password !== '', 'JUDGE_URL', 'no user or password in the address: use JUDGE_API_KEY');
+      needTls(env.JUDGE_API_KEY !== undefined && protocol === 'http:' && !isLoopback(hostname) && env.RATCHET_ENV === 'production', 'JUDGE_URL', 'an API key without TLS is refused in production');
+    }
     needTls((env.TEMPORAL_TLS_CERT === undefined) !== (env.TEMPORAL_TLS_KEY === undefined), 'TEMPORAL_TLS_CERT', 'a client certificate needs its key, and a key its certificate');
     needTls(env.TEMPORAL_API_KEY !== undefined && !env.TEMPORAL_TLS && env.RATCHET_ENV === 'production', 'TEMPORAL_TLS', 'an API key without TLS is refused in production');
   });
+
+const isLoopback = (hostname: string): boolean => hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 
 /** Every setting with its default and one sentence, for docs/reference/config.md and `ratchet doctor`. */
 export const settingsShape = Environment.shape;
@@ -116,6 +125,7 @@ export interface Config {
     group: string;
   };
   vllm: { replicas: string[]; evaluationReplicas: string[]; apiKey: string | undefined; maxLoraRank: number };
+  judge: { url: string; apiKey: string | undefined } | undefined;
   replicaWaitMs: number;
   isolation: { intervalMs: number; maxShare: number };
   /** Base URLs of every gateway. */
@@ -182,6 +192,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       group: e.KAFKA_GROUP,
     },
     vllm: { replicas: e.VLLM_REPLICAS, evaluationReplicas: e.VLLM_EVALUATION_REPLICAS ?? [], apiKey: e.VLLM_API_KEY, maxLoraRank: e.VLLM_MAX_LORA_RANK },
+    judge: e.JUDGE_URL === undefined ? undefined : { url: e.JUDGE_URL[0], apiKey: e.JUDGE_API_KEY },
     replicaWaitMs: e.VLLM_REPLICA_WAIT_SECONDS * 1000,
     isolation: { intervalMs: e.ISOLATION_INTERVAL_SECONDS * 1000, maxShare: e.ISOLATION_MAX_SHARE },
     gatewayUrls: e.GATEWAY_URLS ?? [hereUrl(e.GATEWAY_HOST, e.GATEWAY_PORT)],

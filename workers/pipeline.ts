@@ -5,6 +5,7 @@ import { ensureSchedule } from '../activities/schedule.ts';
 import { RatchetError } from '../core/errors.ts';
 import { createAdapterFiles } from '../stores/adapters.ts';
 import { openBlobStore } from '../stores/blobs.ts';
+import { createJudge } from '../stores/judge.ts';
 import { openKeys } from '../stores/keys.ts';
 import { createRedactors } from '../stores/redactors.ts';
 import { openMetadataStore } from '../stores/sqlite/index.ts';
@@ -23,7 +24,7 @@ import { connectTemporal, createPipelineWorker, logTemporalTo, type Worker } fro
 
 endOnError();
 const config = parseConfig(process.env);
-const { home, temporal, vllm, metrics, replicaWaitMs, webhook } = config;
+const { home, temporal, vllm, metrics, replicaWaitMs, webhook, judge } = config;
 const paths = homePaths(home);
 const logger = createLogger(config, 'pipeline');
 const telemetry = startTelemetry(config, 'ratchet-pipeline');
@@ -38,7 +39,7 @@ const target = createVllmTarget({ ...vllm, baseModel, materialize });
 const evaluation = vllm.evaluationReplicas.length === 0 ? undefined : createVllmTarget({ ...vllm, replicas: vllm.evaluationReplicas, baseModel, materialize });
 const gpu = { taskQueue: temporal.gpuTaskQueue };
 const faultPoint = faultPoints(process.env['RATCHET_FAULT'], config.environment);
-const activities = createActivities({ store, blobs, target, evaluation, workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), busyOn: askGateways(config), replicaWaitMs, faultPoint, notifier: webhook ? createWebhook(webhook) : null });
+const activities = createActivities({ store, blobs, target, evaluation, judge: judge && createJudge(judge), workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), busyOn: askGateways(config), replicaWaitMs, faultPoint, notifier: webhook ? createWebhook(webhook) : null });
 
 const at: { work?: Worker } = {};
 const check = async (): Promise<void> => {

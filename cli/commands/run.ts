@@ -3,9 +3,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { RunRecord, RunRequest, Verdict } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
-import { answersOf } from '../../activities/flips.ts';
 import { reportMarkdown } from '../../activities/report-markdown.ts';
-import type { RunReport } from '../../activities/report.ts';
+import { reportTexts, type RunReport } from '../../activities/report.ts';
 import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
 import type { MetadataStore } from '../../stores/ports.ts';
 import { action, positiveInt } from '../action.ts';
@@ -21,6 +20,7 @@ const verdictRows = (verdict: Verdict | null): [string, string][] =>
         ['cases', `${verdict.n} of ${verdict.plannedN}: ${verdict.b} gained, ${verdict.c} lost, p = ${verdict.pOneSided.toPrecision(3)} at level ${verdict.level}`],
         ['self-disagreement', verdict.selfDisagreement === null ? 'not measured' : `${(verdict.selfDisagreement * 100).toFixed(1)} % of the repeated cases`],
         ...verdict.guards.map((guard): [string, string] => [`guard ${guard.id}`, guard.result]),
+        ...(verdict.warnings ?? []).map((warning): [string, string] => ['note', warning]),
       ];
 
 const runFields = (run: RunRecord, verdict: Verdict | null = null): string =>
@@ -114,7 +114,7 @@ export function addRun(program: Command): void {
         const report = await store.document(record.reportDigest);
         if (!report) throw new RatchetError('NOT_FOUND', `the report ${record.reportDigest} is not in the store`);
         const document = report.document as RunReport;
-        const answers = await answersOf(await context.blobs(), document.flips ?? []);
+        const answers = await reportTexts(await context.blobs(), document);
         context.out.result({ ...document, answers }, (value) => reportMarkdown(value, answers));
       }),
     );

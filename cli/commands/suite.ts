@@ -1,11 +1,22 @@
-// `ratchet suite`: suite files checked, with all mistakes and their places; and the suites that workloads name.
+// `ratchet suite`: suite files checked, with all mistakes and their places; the suites that workloads name; a suite's judge tried on its examples.
 import type { Command } from 'commander';
+import { tryJudge } from '../../activities/suite-judge.ts';
+import { RatchetError } from '../../core/errors.ts';
+import { judgeDigest } from '../../core/suites/judge.ts';
 import { suiteGuardPlans } from '../../core/suites/plan.ts';
 import { metricsOf, sampleOf, type Suite } from '../../core/suites/suite.ts';
+import { createJudge } from '../../stores/judge.ts';
 import { BUILTIN_SUITES, readSuite } from '../../stores/suites.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
 import { action } from '../action.ts';
+import { harmless } from '../approval-text.ts';
+import { EXIT } from '../exit-codes.ts';
 import { fields, table } from '../output.ts';
+
+const JUDGE_TIMEOUT_MS = 120_000;
+
+/** One line of a table, whatever a model wrote. */
+const shown = (text: string): string => harmless(text.replaceAll(/\s+/g, ' ')).slice(0, 80);
 
 interface Described {
   name: string;
@@ -40,6 +51,29 @@ export function addSuite(program: Command): void {
           read.map(({ suite: each, file }) => ({ file, ...describe(each, expectsJson(each)) })),
           (value) => `${value.map((item) => fields([['file', item.file], ['suite', item.name], ['purpose', item.purpose], ['cases', `${item.cases} in ${item.clusters} clusters, ${item.asked} asked in a night`], ['measures', item.metrics.join(', ')]])).join('\n\n')}\n\nNo mistakes.`,
         );
+      }),
+    );
+
+  suite
+    .command('judge <file>')
+    .description(`ask the judge of a suite about the suite's own examples, at JUDGE_URL; exit code ${EXIT.failed} when it sees one otherwise, ${EXIT.unavailable} when it does not answer`)
+    .addHelpText('after', '\nExamples:\n  JUDGE_URL=http://127.0.0.1:8010 ratchet suite judge suites/kind.yaml\n  ratchet suite judge suites/kind.yaml --json | jq ".examples[] | select(.found.passed != .wanted)"')
+    .action(
+      action<[string]>(async (context, file) => {
+        const { judge, name } = (await readSuite(file)).suite;
+        if (judge === undefined) throw new RatchetError('REQUEST_INVALID', `suite ${name} has no judge`);
+        if (context.config.judge === undefined) throw new RatchetError('CONFIG_INVALID', 'JUDGE_URL is not set: it says where the judge is served');
+        const examples = await tryJudge(createJudge(context.config.judge), judge, { timeoutMs: JUDGE_TIMEOUT_MS });
+        const wrong = examples.filter(({ wanted, found }) => found?.passed !== wanted).length;
+        const word = (passed: boolean | undefined): string => (passed === undefined ? 'not readable' : passed ? 'pass' : 'fail');
+        context.out.result({ suite: name, judge: judgeDigest(judge), model: judge.model, revision: judge.revision, examples, wrong }, (value) =>
+          [
+            fields([['suite', value.suite], ['judge', value.judge], ['model', `${value.model} (${value.revision})`]]),
+            table(['wanted', 'found', 'answer', 'reason'], value.examples.map(({ wanted, found, answer }) => [word(wanted), word(found?.passed), shown(answer), shown(found?.reason ?? '')])),
+            value.examples.length === 0 ? 'The suite gives no examples: nothing says whether this judge sees what you see.' : wrong === 0 ? 'It sees every example as the suite does.' : `It sees ${wrong} of ${value.examples.length} examples otherwise: nights would not hear it.`,
+          ].join('\n\n'),
+        );
+        if (wrong > 0) process.exitCode = EXIT.failed;
       }),
     );
 

@@ -1,4 +1,4 @@
-// A suite file: cases for one purpose with deterministic checks; and what an arm's answer to a case came to.
+// A suite file: cases for one purpose with deterministic checks, and a judge model where one is wanted; and what an arm's answer to a case came to.
 import { z } from 'zod';
 import { Digest, FailureClass, JsonObject, SchemaVersion, WorkloadName } from './common.ts';
 import { FinishReason, Sampling, Tool, ToolCall } from './interaction.ts';
@@ -40,6 +40,30 @@ export const SuiteExpect = z.strictObject({
 });
 export type SuiteExpect = z.infer<typeof SuiteExpect>;
 
+const JudgeExample = z.union([Text, z.strictObject({ prompt: Text, answer: Text })], 'must be an answer, or a mapping with prompt and answer');
+
+/**
+ * A judge model. It looks at answers that pass every check of the suite, and can only find against them: a guard with `metric: judge`
+ * turns what it finds into a veto. Its digest names all of this but `required` and `examples`.
+ */
+export const SuiteJudge = z.strictObject({
+  /** Name of the model at JUDGE_URL. An engine that says another one answered is refused. */
+  model: z.string().min(1).max(200),
+  /** Of the weights, as you state it: a commit, a digest, a date. */
+  revision: z.string().min(1).max(200),
+  /** What the engine must say of itself besides: the model's `root` in /v1/models (vLLM), the `system_fingerprint` of every answer. */
+  reports: z.strictObject({ root: z.string().min(1).optional(), fingerprint: z.string().min(1).optional() }).optional(),
+  /** What makes an answer right or wrong, in words for the judge. */
+  rubric: z.string().min(1).max(20_000),
+  maxTokens: z.int().min(32).max(4_096).default(256),
+  seed: z.int().default(17),
+  /** true: a judge that is not heard holds the candidate back; false: the verdict stands without it, and says so. */
+  required: z.boolean().default(false),
+  /** Answers on which the judge must agree before it is asked anything else. */
+  examples: z.strictObject({ passes: z.array(JudgeExample).max(50).default([]), fails: z.array(JudgeExample).max(50).default([]) }).prefault({}),
+});
+export type SuiteJudge = z.infer<typeof SuiteJudge>;
+
 export const SuiteCase = z
   .strictObject({
     id: Id,
@@ -54,6 +78,8 @@ export const SuiteCase = z
     canaries: z.array(z.string().min(3)).optional(),
     goals: z.array(InjectionGoal).optional(),
     expect: SuiteExpect.optional(),
+    /** For the suite's judge: what matters in this case, beside the rubric. */
+    judge: z.string().min(1).max(2_000).optional(),
   })
   .refine((item) => (item.pair === undefined) !== (item.messages === undefined && item.turns === undefined), 'needs messages or turns, or else a pair')
   .refine((item) => item.pair === undefined || item.expect === undefined, { path: ['expect'], error: 'a pair needs no expectation' });
@@ -89,6 +115,7 @@ export const SuiteFile = z.strictObject({
   /** JSONL files with a case a line, relative to this file. */
   caseFiles: z.array(z.string().min(1)).max(50).default([]),
   attacks: SuiteAttacks.optional(),
+  judge: SuiteJudge.optional(),
 });
 export type SuiteFile = z.infer<typeof SuiteFile>;
 

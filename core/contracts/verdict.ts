@@ -43,6 +43,8 @@ export const GuardResult = z.looseObject({
   lower: z.number(),
   upper: z.number(),
   margin: z.number(),
+  /** Whose view it is; `absent`: why the judge was not heard, then the guard says nothing; `unreadable`: answers that count as not passed since its verdict could not be had. */
+  judge: z.looseObject({ digest: Digest, model: z.string(), absent: z.string().optional(), unreadable: z.int().min(0).optional() }).optional(),
 });
 export type GuardResult = z.infer<typeof GuardResult>;
 
@@ -84,6 +86,8 @@ export const Verdict = z.looseObject({
   selfDisagreement: z.number().nullable(),
   /** A look at a held candidate on fresh cases: which verdict held it, and how far its e-process is. Counts are of all looks so far. */
   eProcess: z.looseObject({ heldVerdictDigest: Digest, looks: z.int().min(0), logE: z.number(), maxCases: z.int().min(1) }).optional(),
+  /** What a person should know that decided nothing. */
+  warnings: z.array(z.string()).optional(),
   decidedAt: Instant,
 });
 export type Verdict = z.infer<typeof Verdict>;

@@ -63,8 +63,8 @@ export const DetectorSettings = z.strictObject({
 });
 export type DetectorSettings = z.infer<typeof DetectorSettings>;
 
-/** What a suite measures of an answer; `any_attack`: whether any of the attacks on one task for one goal succeeded. */
-export const SuiteMetric = z.enum(['pass', 'parse', 'schema', 'fields', 'answer', 'attack', 'any_attack', 'task', 'refusal', 'latency', 'length']);
+/** What a suite measures of an answer; `any_attack`: whether any of the attacks on one task for one goal succeeded; `judge`: it passes, and the suite's judge finds nothing against it. */
+export const SuiteMetric = z.enum(['pass', 'parse', 'schema', 'fields', 'answer', 'attack', 'any_attack', 'task', 'refusal', 'judge', 'latency', 'length']);
 export type SuiteMetric = z.infer<typeof SuiteMetric>;
 
 export const Guard = z

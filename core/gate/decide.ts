@@ -1,7 +1,7 @@
 // The gate's decision: promote, reject or hold, from paired outcomes and the policy alone.
 import type { Digest, GatePolicy, GuardResult, Outcome, Verdict } from '../contracts/index.ts';
 import { assertNever, RatchetError } from '../errors.ts';
-import { judgeGuards, UNBOUNDED_HARM, type SuitePairs } from './guards.ts';
+import { guardName, judgeGuards, judgeWarnings, UNBOUNDED_HARM, type SuiteJudgements, type SuitePairs } from './guards.ts';
 import { levelsOfDecision } from './levels.ts';
 import { answered, countClusters, countPairs, pairOutcomes, type Pair, type PairCounts } from './pairs.ts';
 import { applyRule, measureClusters, type Cause, type Measured } from './rule.ts';
@@ -30,6 +30,8 @@ export interface DecideInput {
   outcomes: readonly Outcome[];
   /** For guards on suites; the primary test never sees them. */
   suites?: SuitePairs;
+  /** Whose views the guards with metric `judge` are. */
+  judgements?: SuiteJudgements;
   /** Set where the evaluation ran on another engine build than production's: then nothing is promoted. */
   otherEngine?: { evaluated: string; production: string } | null;
   /** Ids of guards that these outcomes cannot show anything about: undecided, whatever their numbers. */
@@ -51,8 +53,11 @@ export interface Evidence {
 
 const points = (share: number): string => (Math.abs(share) >= UNBOUNDED_HARM ? 'unbounded' : (share * 100).toFixed(1).replace(/^-0\.0$/, '0.0'));
 const probability = (p: number): string => (p === 0 || p >= 0.001 ? p.toPrecision(3) : p.toExponential(2));
-const harmInWords = ({ id, harm, lower, upper, margin }: GuardResult): string =>
-  `"${id}" (harm ${points(harm)} %, bounds ${points(lower)} to ${points(upper)} %, margin ${points(margin)} %)`;
+const harmInWords = (guard: GuardResult): string => {
+  const { harm, lower, upper, margin, judge } = guard;
+  if (judge?.absent !== undefined) return `${guardName(guard)} (not heard: ${judge.absent})`;
+  return `${guardName(guard)} (harm ${points(harm)} %, bounds ${points(lower)} to ${points(upper)} %, margin ${points(margin)} %)`;
+};
 
 /** What was measured, in words: the same clause in every reason. */
 function inWords({ counts: { n, b, c, bothPass }, measured: { p, effect, interval, clusters, test } }: Evidence): string {
@@ -114,9 +119,10 @@ export function decide(input: DecideInput): Verdict {
   const counts = countPairs(pairs, candidatePasses, currentPasses);
   const measured = measureClusters(countClusters(pairs, candidatePasses, currentPasses));
   const unmeasured = new Set(input.unmeasuredGuards);
-  const guards = judgeGuards(policy.guards, pairs, input.currentDigest === null, undefined, input.suites).map((guard): GuardResult =>
+  const guards = judgeGuards(policy.guards, pairs, input.currentDigest === null, undefined, input.suites, input.judgements).map((guard): GuardResult =>
     unmeasured.has(guard.id) ? { ...guard, result: 'undecided', harm: 0, lower: -UNBOUNDED_HARM, upper: UNBOUNDED_HARM } : guard,
   );
+  const warnings = judgeWarnings(guards);
   const { smallestGain } = policy;
   const ruled = applyRule({ measured, plannedN, level, smallestGain, guards });
   const evidence = { counts, measured, plannedN, level, smallestGain, guards };
@@ -151,6 +157,7 @@ export function decide(input: DecideInput): Verdict {
     labelled: pairs.filter(({ candidate, current }) => (candidate?.equalsTruth ?? current?.equalsTruth ?? null) !== null).length,
     guards,
     selfDisagreement: input.selfDisagreement,
+    ...(warnings.length > 0 && { warnings }),
     decidedAt: input.decidedAt,
   };
 }

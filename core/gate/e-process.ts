@@ -2,7 +2,7 @@
 import type { Digest, GuardResult } from '../contracts/index.ts';
 import { RatchetError } from '../errors.ts';
 import { logEValue } from './e-values.ts';
-import { GUARD_LEVEL } from './guards.ts';
+import { GUARD_LEVEL, guardName } from './guards.ts';
 
 /** Everything that the process is; a plain document, kept between nights. */
 export interface EProcess {
@@ -60,7 +60,7 @@ export function addCases(process: EProcess, batch: { n: number; b: number; c: nu
 }
 
 function settle(process: EProcess, guards: readonly GuardResult[]): EProcess {
-  const ids = (chosen: readonly GuardResult[]): string => chosen.map(({ id }) => `"${id}"`).join(', ');
+  const ids = (chosen: readonly GuardResult[]): string => chosen.map(guardName).join(', ');
   const breached = guards.filter(({ result }) => result === 'breach');
   if (breached.length > 0) return { ...process, status: 'reject', reason: `Reject: guard ${ids(breached)} is breached; ${inWords(process)}.` };
   const open = guards.filter(({ critical, result }) => critical && result === 'undecided');

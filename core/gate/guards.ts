@@ -1,6 +1,6 @@
 // Guards: harms that no gain in the primary test may buy.
 import { assertNever, RatchetError } from '../errors.ts';
-import type { FailureClass, Guard, GuardResult, Outcome } from '../contracts/index.ts';
+import type { Digest, FailureClass, Guard, GuardResult, Outcome } from '../contracts/index.ts';
 import { amounts, harmCounts, type SuitePair } from '../suites/pairs.ts';
 import { clusteredDifferenceBounds, totals, type ClusterCounts } from './clusters.ts';
 import { answered, countClusters, type Pair } from './pairs.ts';
@@ -14,6 +14,20 @@ export const UNBOUNDED_HARM = 1e9;
 
 /** Both arms' outcomes by suite, for the guards on suites. */
 export type SuitePairs = ReadonlyMap<string, readonly SuitePair[]>;
+
+/** The judge model of a suite, as an evaluation found it. */
+export interface SuiteJudgement {
+  digest: Digest;
+  model: string;
+  required: boolean;
+  /** Why it was not heard; null: it was. */
+  absent: string | null;
+  /** Answers of which its verdict could not be read. */
+  unreadable: number;
+}
+
+/** By suite. */
+export type SuiteJudgements = ReadonlyMap<string, SuiteJudgement>;
 
 interface Harm {
   harm: number;
@@ -97,15 +111,39 @@ function harmOf(guard: Guard, pairs: readonly Pair[], suites: SuitePairs): Harm 
 /** An adapter costs time whatever it does. */
 const isOfTime = ({ kind, metric }: Guard): boolean => kind === 'latency' || (kind === 'suite' && metric === 'latency');
 
+/** What a judge model stands behind. */
+const isOfJudge = ({ kind, metric }: Guard): boolean => kind === 'suite' && metric === 'judge';
+
+/** A guard's name as reasons have it. */
+export const guardName = ({ id, judge }: Pick<GuardResult, 'id' | 'judge'>): string => `"${id}"${judge ? ` of judge ${judge.digest}` : ''}`;
+
+/** A judge that was not heard shows nothing: it stops no one, unless it is required. */
+function heard(judged: GuardResult, judgement: SuiteJudgement | undefined): GuardResult {
+  if (judgement === undefined) return judged;
+  const { digest, model, absent, required, unreadable } = judgement;
+  if (absent === null) return { ...judged, judge: { digest, model, ...(unreadable > 0 && { unreadable }) } };
+  return { ...judged, result: 'undecided', critical: required, harm: 0, lower: -UNBOUNDED_HARM, upper: UNBOUNDED_HARM, judge: { digest, model, absent } };
+}
+
+/** What a verdict says of judges that were not heard and are not required, and of those that stuttered. */
+export const judgeWarnings = (guards: readonly GuardResult[]): string[] =>
+  guards.flatMap(({ id, judge, critical }) => {
+    if (judge?.unreadable !== undefined) return [`guard "${id}": ${judge.unreadable} answers count as not passed since judge ${judge.digest} gave no verdict on them that can be read`];
+    return judge?.absent === undefined || critical ? [] : [`guard "${id}" says nothing, since judge ${judge.digest} was not heard (${judge.absent}): the verdict is the one without it`];
+  });
+
 /**
  * `breach`: the lower bound of the harm, at `level` / number of guards, is above 0. `pass`: its upper bound at `level` is
  * below the margin. Else `undecided`. Against the base model latency is only `reported`: an adapter costs time.
  * The bounds given are those that decide (a breach and a pass are judged at different levels). A guard on a suite whose
- * outcomes are missing is undecided.
+ * outcomes are missing is undecided. Guards that a judge model stands behind share a level of their own: whatever a judge
+ * says, the other guards' results are those that they would have without it, so that it can only lower a decision.
  */
-export function judgeGuards(guards: readonly Guard[], pairs: readonly Pair[], againstBase: boolean, level = GUARD_LEVEL, suites: SuitePairs = new Map()): GuardResult[] {
+export function judgeGuards(guards: readonly Guard[], pairs: readonly Pair[], againstBase: boolean, level = GUARD_LEVEL, suites: SuitePairs = new Map(), judgements: SuiteJudgements = new Map()): GuardResult[] {
   return guards.map((guard) => {
-    const judged = judgeHarm(guard, harmOf(guard, pairs, suites), guards.length, level);
+    const sharing = guards.filter((other) => isOfJudge(other) === isOfJudge(guard)).length;
+    const judged = judgeHarm(guard, harmOf(guard, pairs, suites), sharing, level);
+    if (isOfJudge(guard)) return heard(judged, judgements.get(guard.suite ?? ''));
     return isOfTime(guard) && againstBase ? { ...judged, result: 'reported' } : judged;
   });
 }

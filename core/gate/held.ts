@@ -1,7 +1,7 @@
 // A candidate that was held, and the looks at it on fresh cases: its e-process as the nights carry it on.
 import type { Digest, GatePolicy, GuardResult, Outcome, Verdict } from '../contracts/index.ts';
 import { addCases, closeEProcess, guardLevelOf, openEProcess, reasonOfProcess, type EProcess } from './e-process.ts';
-import { judgeGuards, UNBOUNDED_HARM, type SuitePairs } from './guards.ts';
+import { judgeGuards, judgeWarnings, UNBOUNDED_HARM, type SuiteJudgements, type SuitePairs } from './guards.ts';
 import { levelsOfDecision } from './levels.ts';
 import { answered, countPairs, pairOutcomes, type Pair, type PairCounts } from './pairs.ts';
 import { pairedDifferenceInterval } from './statistics.ts';
@@ -64,6 +64,7 @@ export interface LookInput {
   over: string | null;
   /** For guards on suites: what this look's evaluation asked. */
   suites?: SuitePairs;
+  judgements?: SuiteJudgements;
   /** Set where the batch was asked of another engine build than production runs: nothing is promoted by it. */
   otherEngine?: { evaluated: string; production: string } | null;
   selfDisagreement: number | null;
@@ -83,12 +84,13 @@ const countPasses = (pairs: readonly Pair[]): PairCounts => countPairs(pairs, ({
  * counts are those of all looks, its p is 1 / e. The guards are judged over all looks at the level of this one.
  * @throws REQUEST_INVALID as addCases and pairOutcomes do
  */
-export function decideLook({ held, first, before, batch, over, suites, otherEngine, ...input }: LookInput): { process: EProcess; verdict: Verdict } {
+export function decideLook({ held, first, before, batch, over, suites, judgements, otherEngine, ...input }: LookInput): { process: EProcess; verdict: Verdict } {
   const { candidateDigest, currentDigest, policy } = first;
   const adapters = { candidate: candidateDigest, current: currentDigest };
   const pairs = pairOutcomes(over === null ? [...before, ...batch] : before, adapters);
   const counts = countPasses(pairs);
-  const guards = [...judgeGuards(policy.guards, pairs, currentDigest === null, guardLevelOf(held.process), suites), ...(otherEngine ? [otherEngineGuard(otherEngine)] : [])];
+  const guards = [...judgeGuards(policy.guards, pairs, currentDigest === null, guardLevelOf(held.process), suites, judgements), ...(otherEngine ? [otherEngineGuard(otherEngine)] : [])];
+  const warnings = judgeWarnings(guards);
   const process = over === null ? addCases(held.process, countPasses(pairOutcomes(batch, adapters)), guards) : closeEProcess(held.process, over);
   const { n, b, c, logE, looks, maxCases, level, status } = process;
   const verdict: Verdict = {
@@ -122,6 +124,7 @@ export function decideLook({ held, first, before, batch, over, suites, otherEngi
     guards,
     selfDisagreement: input.selfDisagreement,
     eProcess: { heldVerdictDigest: held.heldVerdictDigest, looks, logE, maxCases },
+    ...(warnings.length > 0 && { warnings }),
     decidedAt: input.decidedAt,
   };
   return { process, verdict };

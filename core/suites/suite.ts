@@ -1,5 +1,5 @@
 // A suite as it is asked: every attack written out, every message in the form of a record, and the cases of a night.
-import type { Digest, DetectorSettings, InjectionGoal, Message, Sampling, SuiteAttacks, SuiteCase, SuiteExpect, SuiteFile, SuiteMessage, SuiteMetric, SuitePurpose, Tool } from '../contracts/index.ts';
+import type { Digest, DetectorSettings, InjectionGoal, Message, Sampling, SuiteAttacks, SuiteCase, SuiteExpect, SuiteFile, SuiteJudge, SuiteMessage, SuiteMetric, SuitePurpose, Tool } from '../contracts/index.ts';
 import { digestOfBytes, digestOfJson } from '../digest.ts';
 
 /** Where the attack goes in a task's untrusted text, and the goal's instruction in a family's. */
@@ -18,6 +18,8 @@ export interface Suite {
   /** null: the workload's, where the answers are to be JSON. */
   outputSchema: Record<string, unknown> | null;
   items: SuiteItem[];
+  /** Suites of a run from before there were judges have none. */
+  judge?: SuiteJudge;
 }
 
 export interface Pair {
@@ -41,6 +43,8 @@ export interface SuiteItem {
   canaries: string[];
   goals: InjectionGoal[];
   expect: SuiteExpect;
+  /** For the judge, beside the rubric. */
+  judgeNote?: string;
 }
 
 function messageOf({ role, content, ...rest }: SuiteMessage): Message {
@@ -80,10 +84,11 @@ export function suiteOf(file: SuiteFile, cases: readonly SuiteCase[], outputSche
       canaries: item.canaries ?? [],
       goals: item.goals ?? [],
       expect: item.expect ?? {},
+      ...(item.judge !== undefined && { judgeNote: item.judge }),
     };
   });
   const { suite: name, purpose, description = '', sample = null, sampling } = file;
-  return { name, purpose, description, sample, sampling, detectors: file.detectors ? { ...file.detectors, ruleFiles: [] } : null, outputSchema, items };
+  return { name, purpose, description, sample, sampling, detectors: file.detectors ? { ...file.detectors, ruleFiles: [] } : null, outputSchema, items, ...(file.judge && { judge: file.judge }) };
 }
 
 /**
@@ -122,5 +127,6 @@ export function metricsOf(suite: Suite, expectsJson: boolean): Set<SuiteMetric> 
     ...(has(isInjection) ? (['attack', 'any_attack'] as const) : []),
     ...(has(hasTask) ? (['task'] as const) : []),
     ...(has(({ expect }) => expect.refusal !== undefined) ? (['refusal'] as const) : []),
+    ...(suite.judge ? (['judge'] as const) : []),
   ]);
 }

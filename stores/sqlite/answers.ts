@@ -1,6 +1,6 @@
-// Kept answers: what an adapter has answered on an engine build is not asked for twice.
+// Kept answers: what an adapter has answered on an engine build is not asked for twice; nor is what a judge has found in an answer.
 import type { Digest } from '../../core/contracts/index.ts';
-import type { AnswerKey, KeptAnswer, MetadataStore } from '../ports.ts';
+import type { AnswerKey, KeptAnswer, KeptJudgement, MetadataStore } from '../ports.ts';
 import type { Database } from './database.ts';
 
 /** In the key, where the base model has no digest. */
@@ -14,7 +14,7 @@ interface Row {
   output_tokens: number;
 }
 
-export function answerQueries(database: Database): Pick<MetadataStore, 'keepAnswers' | 'keptAnswers'> {
+export function answerQueries(database: Database): Pick<MetadataStore, 'keepAnswers' | 'keptAnswers' | 'keepJudgements' | 'keptJudgements'> {
   return {
     async keepAnswers(answers) {
       database.write(() => {
@@ -32,6 +32,24 @@ export function answerQueries(database: Database): Pick<MetadataStore, 'keepAnsw
           ...[adapterDigest ?? BASE, engineBuild, samplingDigest, questionDigest],
         );
         return row ? [{ ...key, questionDigest, askedIn: row.asked_in, answerDigest: row.answer_digest, latencyMs: row.latency_ms, outputTokens: row.output_tokens }] : [];
+      });
+    },
+
+    async keepJudgements(judgements) {
+      database.write(() => {
+        for (const { judgeDigest, caseDigest, answerDigest, passed, reasonDigest, askedIn } of judgements) {
+          database.run('INSERT INTO kept_judgements VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING', judgeDigest, caseDigest, answerDigest, Number(passed), reasonDigest, askedIn);
+        }
+      });
+    },
+
+    async keptJudgements(judgeDigest, answers) {
+      return answers.flatMap(({ caseDigest, answerDigest }): KeptJudgement[] => {
+        const row = database.get<{ passed: number; reason_digest: Digest; asked_in: string }>(
+          'SELECT passed, reason_digest, asked_in FROM kept_judgements WHERE judge_digest = ? AND case_digest = ? AND answer_digest = ?',
+          ...[judgeDigest, caseDigest, answerDigest],
+        );
+        return row ? [{ judgeDigest, caseDigest, answerDigest, passed: row.passed === 1, reasonDigest: row.reason_digest, askedIn: row.asked_in }] : [];
       });
     },
   };

@@ -14,9 +14,10 @@ import { approvals } from './migrations/009-approvals.ts';
 import { watch } from './migrations/010-watch.ts';
 import { callerKeys } from './migrations/011-caller-keys.ts';
 import { schedule } from './migrations/012-schedule.ts';
+import { keptJudgements } from './migrations/013-kept-judgements.ts';
 
 /** Only ever appended to: step n brings version n - 1 to version n. */
-export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals, watch, callerKeys, schedule];
+export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals, watch, callerKeys, schedule, keptJudgements];
 
 /** Throws CONFIG_INVALID when a newer build has written the file. */
 export function migrate(database: Database, steps = STEPS): void {

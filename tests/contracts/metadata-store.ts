@@ -232,6 +232,16 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await other.keptAnswers({ ...key, adapterDigest: null, questionDigests })).toEqual([answer(1, { adapterDigest: null, answerDigest: digestNo('of the base') })]);
         for (const differs of [{ engineBuild: 'vllm-2' }, { samplingDigest: digestNo('warm') }, { adapterDigest: digestNo('b') }]) expect(await store.keptAnswers({ ...key, ...differs, questionDigests })).toEqual([]);
       });
+
+      it('keeps the first verdict of a judge on an answer to a case', async () => {
+        const judgement = (n: number, over: object = {}) => ({ judgeDigest: digestNo('judge'), caseDigest: digestNo(`case ${n}`), answerDigest: digestNo(`answer ${n}`), passed: n === 1, reasonDigest: digestNo(`reason ${n}`), askedIn: 'e-1', ...over });
+        await store.keepJudgements([judgement(1), judgement(2), judgement(1, { judgeDigest: digestNo('other'), passed: false })]);
+        await store.keepJudgements([judgement(1, { passed: false, askedIn: 'e-2' })]);
+        const other = await open();
+        expect(await other.keptJudgements(digestNo('judge'), [judgement(1), judgement(2), judgement(3)])).toEqual([judgement(1), judgement(2)]);
+        expect(await other.keptJudgements(digestNo('other'), [judgement(1), judgement(2)])).toEqual([judgement(1, { judgeDigest: digestNo('other'), passed: false })]);
+        expect(await other.keptJudgements(digestNo('judge'), [{ caseDigest: digestNo('case 1'), answerDigest: digestNo('answer 2') }])).toEqual([]);
+      });
     });
 
     describe('documents and lineage', () => {

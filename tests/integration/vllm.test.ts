@@ -6,12 +6,14 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateText, jsonSchema, Output } from 'ai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { InteractionEvent, type Digest } from '../../core/contracts/index.ts';
+import { InteractionEvent, SuiteJudge, type Digest } from '../../core/contracts/index.ts';
 import { digestOfBytes } from '../../core/digest.ts';
+import { judgeRequest, PROBE, readVerdict } from '../../core/suites/judge.ts';
 import { startGateway, type Gateway } from '../../gateway/gateway.ts';
 import { startVllm, type VllmServer } from '../../infra/dev/vllm.ts';
 import { createAdapterFiles } from '../../stores/adapters.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
+import { createJudge } from '../../stores/judge.ts';
 import type { ServingTarget } from '../../stores/ports.ts';
 import { readSuite } from '../../stores/suites.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
@@ -104,6 +106,18 @@ test('after a restart with it the gateway gives the live adapter back and checks
   expect(log.lines.some((line) => line.includes('live adapter is loaded again'))).toBe(true);
   expect((await target.state())[0]?.adapters.map(({ digest }) => digest)).toEqual([one]);
 }, START_MS);
+
+test('serves as a judge: a verdict in the form that is asked for, by the model that is pinned and no other', async () => {
+  // A model of this size has no judgement: only the mechanics are looked at.
+  const [card] = ((await (await fetch(`${server.url}/v1/models`, { headers: { authorization: 'Bearer a-key-for-vllm' } })).json()) as { data: { root: string }[] }).data;
+  const pinned = SuiteJudge.parse({ model: BASE, revision: 'of this test', rubric: 'The answer names a colour.', reports: { root: card?.root } });
+  const judge = createJudge({ url: server.url, apiKey: 'a-key-for-vllm', pausesMs: [] });
+  const ask = (over: object = {}) => judge.ask(judgeRequest({ ...pinned, ...over }, PROBE), { timeoutMs: 60_000 }).catch((error: unknown) => error);
+  expect(readVerdict((await ask()) as string)).toMatchObject({ passed: expect.any(Boolean) as boolean });
+  expect(await ask({ reports: { root: '/models/another' } })).toMatchObject({ code: 'JUDGE_MISMATCH' });
+  expect(await ask({ model: 'judge-32b', reports: undefined })).toMatchObject({ code: 'JUDGE_UNAVAILABLE', message: expect.stringContaining('does not serve judge-32b') as string });
+  expect(await createJudge({ url: server.url, apiKey: 'wrong', pausesMs: [] }).ask(judgeRequest(pinned, PROBE), { timeoutMs: 60_000 }).catch((error: unknown) => error)).toMatchObject({ message: expect.stringContaining('check JUDGE_API_KEY') as string });
+}, 120_000);
 
 test('adapters are loaded under their digest, read back, and answer unlike the base', async () => {
   await target.load(one);

@@ -44,3 +44,16 @@ it('refuses SASL without TLS in production only', () => {
 it('names a certificate file that cannot be read', () => {
   expect(errorOf({ TEMPORAL_TLS: 'true', TEMPORAL_TLS_CA: '/nowhere/ca.pem' }).message).toContain('TEMPORAL_TLS_CA');
 });
+
+it('takes one judge, without a password in its address, and no key over plain http in production', () => {
+  expect(parseConfig({}).judge).toBeUndefined();
+  expect(parseConfig({ JUDGE_URL: 'https://judge.example/base/', JUDGE_API_KEY: 'k' }).judge).toEqual({ url: 'https://judge.example/base', apiKey: 'k' });
+  for (const wrong of ['ftp://x', 'judge', 'http://a:1,http://b:2']) expect(errorOf({ JUDGE_URL: wrong }).message).toContain('JUDGE_URL');
+  // An address that is none is a mistake as any other.
+  expect(errorOf({ RATCHET_WEBHOOK_URL: 'nowhere' }).message).toContain('RATCHET_WEBHOOK_URL');
+  expect(errorOf({ JUDGE_URL: 'https://user:hunter2@judge.example' }).message).toMatch(/JUDGE_URL: no user or password in the address(?!.*hunter2)/);
+  const plain = { JUDGE_URL: 'http://judge.example', JUDGE_API_KEY: 'k' };
+  expect(parseConfig(plain).judge?.url).toBe('http://judge.example');
+  expect(errorOf({ ...plain, RATCHET_ENV: 'production' }).message).toContain('without TLS');
+  for (const url of ['http://127.0.0.1:9', 'http://localhost:9', 'http://[::1]:9']) expect(parseConfig({ ...plain, JUDGE_URL: url, RATCHET_ENV: 'production' }).judge?.url).toBe(url);
+});

@@ -15,15 +15,18 @@ import { claimRun } from '../../activities/runs.ts';
 import { takeSnapshot } from '../../activities/snapshot.ts';
 import type { Digest, Example } from '../../core/contracts/index.ts';
 import { digestOfBytes } from '../../core/digest.ts';
+import { judgeDigest } from '../../core/suites/judge.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { openBlobStore } from '../../stores/blobs.ts';
 import { openKeys } from '../../stores/keys.ts';
 import type { MetadataStore, ServingTarget } from '../../stores/ports.ts';
 import { createRedactors } from '../../stores/redactors.ts';
+import { createJudge } from '../../stores/judge.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
 import { readWorkload, type LoadedWorkload } from '../../stores/workloads.ts';
 import { SECRET, seed, standInTrainer, writeWorkload } from '../support/pipeline-world.ts';
 import { standInTarget, type StandInTarget } from '../support/stand-in-target.ts';
+import { startStubJudge, STUB_JUDGE } from '../support/stub-judge.ts';
 
 const CASES = 12;
 const REPEATED = 10;
@@ -208,6 +211,83 @@ describe('guards on suites', () => {
     const { verdict, document } = await night('night-1');
     expect(verdict.decision).toBe('promote');
     expect(document.suites!.suites[0]!.guards).toMatchObject([{ id: 'forms', clusters: SUITE_CASES }]);
+  });
+});
+
+describe('a judge of a suite', () => {
+  const VIEW = '{ id: view, kind: suite, suite: forms, metric: judge, margin: 0.9, critical: true }';
+
+  /** The suite of forms with a judge; the base model answers it rightly, too, and in its own words. */
+  async function judgedWorkload(required = false): Promise<void> {
+    await addWorkload(VIEW.replace('forms', 'pairs').replace(', metric: judge', ''));
+    const folder = join(dir, 'workloads');
+    const suiteFile = join(folder, 'format.yaml');
+    writeFileSync(suiteFile, `${readFileSync(suiteFile, 'utf8')}\njudge: { model: ${STUB_JUDGE}, revision: stub-1, rubric: The ticket is filed kindly., required: ${required} }\n`);
+    const file = join(folder, 'suited.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(VIEW.replace('forms', 'pairs').replace(', metric: judge', ''), VIEW));
+    loaded = await readWorkload(file);
+    deps.workloads = new Map([['suited', loaded]]);
+    deps.target = {
+      ...engine,
+      chat: async (request, options) => {
+        const ticket = new RegExp(`ticket suited (?:${WORDS.join('|')})\\b`).exec(JSON.stringify(request.messages))?.[0];
+        const answer = await engine.chat(request, options);
+        return request.adapter === null && ticket !== undefined ? { ...answer, text: JSON.stringify({ ticket, by: 'base' }) } : answer;
+      },
+    };
+  }
+  const judgeIn = (): string => judgeDigest(loaded.suites![0]!.judge!);
+
+  test('vetoes a candidate that the test would promote, by its digest, and its words stand in the report alone', async () => {
+    await judgedWorkload();
+    const stub = await startStubJudge();
+    stub.decide = ({ answers }) => answers[0]!.includes('base') || answers[0] === 'Blue.';
+    const lines: unknown[] = [];
+    deps = { ...deps, judge: createJudge({ url: stub.url, apiKey: undefined }), logger: { info: (...line: unknown[]) => void lines.push(line), warn: (...line: unknown[]) => void lines.push(line) } };
+    const ready = await prepared('night-1');
+    const evaluation = await evaluate(deps, ready.input, touch);
+    const { markdown, json, document } = await reportOf(ready, evaluation);
+    expect(json.verdict).toMatchObject({ decision: 'reject', n: CASES, b: CASES, guards: [{ id: 'view', result: 'breach', judge: { digest: judgeIn(), model: STUB_JUDGE } }] });
+    expect(json.verdict?.reason).toContain(`guard "view" of judge ${judgeIn()} (harm 100.0 %`);
+    expect(json.evaluation?.suites?.suites[0]?.judge).toMatchObject({ asked: 2 * SUITE_CASES, unreadable: 0, absent: null });
+    expect(markdown).toContain(`| view (judge ${STUB_JUDGE}) | breach |`);
+    expect(markdown).toContain(`it finds against the candidate alone in ${SUITE_CASES}, against the current alone in 0.`);
+    expect(markdown).toContain('Case `anvil`:\n\n    a stub says so');
+    expect(markdown).toMatch(/\| judge \| 6\/6 .* \| 0\/6 /);
+    expect(JSON.stringify([document, evaluation, lines])).not.toContain('a stub says so');
+    // The evaluation once more, as after a crash: every verdict is kept.
+    const before = stub.asked.length;
+    await evaluate(deps, ready.input, touch);
+    expect(stub.asked).toHaveLength(before);
+    await stub.close();
+  });
+
+  test('lets one pass that it finds nothing against, and is left out where it is away', async () => {
+    await judgedWorkload();
+    const stub = await startStubJudge();
+    deps.judge = createJudge({ url: stub.url, apiKey: undefined });
+    expect((await night('night-1')).verdict.decision).toBe('promote');
+    await stub.close();
+    await seed(store, loaded, { corrected: 8, cases: 14, from: 100 });
+    deps.judge = undefined;
+    // Nothing new is to be judged: the verdicts are kept.
+    const kept = await store.verdict((await night('night-2')).verdict.verdictDigest);
+    expect(kept?.guards[0]).toMatchObject({ result: 'pass' });
+    expect(kept?.warnings).toBeUndefined();
+  });
+
+  test('that is not heard leaves the verdict as it is and says so, or holds where it is required', async () => {
+    await judgedWorkload();
+    const verdict = await store.verdict((await night('night-1')).verdict.verdictDigest);
+    expect(verdict).toMatchObject({ decision: 'promote', guards: [{ result: 'undecided', critical: false, judge: { absent: 'JUDGE_URL is not set' } }] });
+    expect(verdict?.warnings).toEqual([`guard "view" says nothing, since judge ${judgeIn()} was not heard (JUDGE_URL is not set): the verdict is the one without it`]);
+    await seed(store, loaded, { corrected: 8, cases: 14, from: 100 });
+    loaded = { ...loaded, suites: loaded.suites!.map((suite) => (suite.judge ? { ...suite, judge: { ...suite.judge, required: true } } : suite)) };
+    deps.workloads = new Map([['suited', loaded]]);
+    const required = await night('night-2');
+    expect((await store.run('night-2'))?.plan?.warnings.join()).toContain('the judge of suite forms is required and JUDGE_URL is not set');
+    expect(required.verdict.decision).toBe('hold');
+    expect(required.verdict.reason).toContain(`critical guard "view" of judge ${judgeIn()} (not heard: JUDGE_URL is not set) is undecided`);
   });
 });
 

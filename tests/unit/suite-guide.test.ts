@@ -17,8 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-test('has four suites, and each can be read', async () => {
-  expect(suites).toHaveLength(4);
+test('has five suites, and each can be read', async () => {
+  expect(suites).toHaveLength(5);
   for (const [index, text] of suites.entries()) {
     await writeFile(join(dir, `${index}.yaml`), text);
     expect((await readSuite(join(dir, `${index}.yaml`))).suite.items.length).toBeGreaterThan(0);
@@ -26,8 +26,10 @@ test('has four suites, and each can be read', async () => {
 });
 
 test('has parts of a workload that fit together', async () => {
-  const [named, guards] = blocks.filter((text) => !text.startsWith('apiVersion'));
+  const [named, guards, judged] = blocks.filter((text) => !text.startsWith('apiVersion'));
   const file = join(dir, 'workload.yaml');
   await writeFile(file, `apiVersion: ratchet.dev/v1\nname: tickets\nchannel: tickets/production\nbaseModel: m\n${named?.replace('suites/format.yaml', '0.yaml')}${guards}`);
   expect((await readWorkload(file)).suites?.map(({ name }) => name)).toEqual(['ticket-format', 'over-defence', 'injection']);
+  await writeFile(file, `apiVersion: ratchet.dev/v1\nname: tickets\nchannel: tickets/production\nbaseModel: m\nsuites: [4.yaml]\n${judged}`);
+  expect((await readWorkload(file)).suites?.[0]?.judge?.model).toBe('judge-32b@5fe1a2c');
 });

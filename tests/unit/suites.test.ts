@@ -177,6 +177,17 @@ describe('a suite file', () => {
     expect(await mistakesOf(`${head.replace('format', 'policy')}detectors: { rules: [{ id: r, forbid: [bad], examples: { passes: [bad] } }] }\ncases:\n  - { id: a, messages: [{ role: user, content: x }] }\n`)).toMatch(/suite\.yaml:4:\d+/);
   });
 
+  test('says what is wrong with its judge', async () => {
+    const cases = 'cases:\n  - { id: a, messages: [{ role: user, content: x }], judge: look at the name }\n';
+    expect(await mistakesOf(`${head}${cases}`)).toMatch(/suite\.yaml:5:\d+ the suite has no judge that would read it/);
+    expect(await mistakesOf(`${head}judge: { model: m, rubric: r, temperature: 1 }\n${cases}`)).toMatch(/:4:\d+ judge\.temperature: no such setting|judge\.revision/);
+    expect(await mistakesOf('apiVersion: ratchet.dev/v1\nsuite: mine\npurpose: general_ability\njudge: { model: m, revision: r, rubric: r }\ncases:\n  - { id: a, pair: { right: x, wrong: y } }\n')).toContain('pairs have no answer that a judge could read');
+    await write('judged.yaml', `${head}judge: { model: m, revision: r, rubric: r, required: true }\n${cases}`);
+    const gate = (guards: string): Promise<unknown> => write('judged-workload.yaml', `apiVersion: ratchet.dev/v1\nname: w\nchannel: w/production\nbaseModel: m\nsuites: [judged.yaml]\ngate: { guards: [${guards}] }\n`).then(readWorkload);
+    await expect(gate('')).rejects.toThrow(/the judge of suite mine is required, but no guard with metric judge stands on it/);
+    expect((await gate('{ id: view, kind: suite, suite: mine, metric: judge, margin: 0.1 }')) as object).toMatchObject({ suites: [{ judge: { model: 'm', required: true } }] });
+  });
+
   test('that is hostile is refused, not run', async () => {
     await mistakesOf(`${head}cases: &c [*c, *c]\n`);
     await mistakesOf('a: &a [x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n');
