@@ -19,11 +19,11 @@ const FULL_NAME = "(?<!\\p{Lu}[\\p{L}'-]{0,40} )\\p{Lu}\\p{Ll}[\\p{L}'-]{0,40} \
  * Masks that need more than one word to see, in the order in which they apply. Every repetition is bounded, so that a
  * hostile text cannot make them slow. Quoted text is not masked: a tool's result is JSON, and masking its strings would
  * make one cluster of everything. A capital alone is not masked either: German writes every noun with one, and every
- * sentence begins with one.
+ * sentence begins with one. The third of an entry stands in every text that the mask finds something in.
  */
-const PHRASE_MASKS: readonly (readonly [RegExp, string])[] = [
+const PHRASE_MASKS: readonly (readonly [RegExp, string, RegExp?])[] = [
   [/\b(?:https?|ftp):\/\/[^\s<>"']{1,2048}|\bwww\.[^\s<>"']{1,2048}/giu, ' <url> '],
-  [/(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu, ' <email> '],
+  [/(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu, ' <email> ', /@/],
   // Names only where the words around them say that one stands here. The cue ignores case, the name must have a capital.
   [new RegExp(`(\\b(?:[Dd]ear|DEAR|[Hh]i|[Hh]ello|[Hh]ey|[Mm]rs?|[Mm]s|[Mm]iss|[Dd]r|[Pp]rof|[Ss]ir|[Mm]adam)\\.?,?\\s)\\s{0,8}${NAME}`, 'gu'), '$1<name>'],
   [new RegExp(`(\\b(?:[Mm]y (?:full )?name is|[Nn]ame[’']?s|[Tt]his is|[Ii] am|[Ii]['’]m|[Nn]ame:|[Ff]rom:|[Ss]igned:?)\\s)\\s{0,8}${NAME}`, 'gu'), '$1<name>'],
@@ -36,21 +36,21 @@ const PHRASE_MASKS: readonly (readonly [RegExp, string])[] = [
   ],
   // Inside a sentence, or alone on a line after the first.
   [new RegExp(`(?<=[\\p{Ll}\\p{N},:=(/*-] ?)${FULL_NAME}|(?<=\\n[ \\t]{0,8})${FULL_NAME}(?=[ \\t]{0,8}(?:\\n|$))`, 'gu'), '<name>'],
-  [new RegExp(`[$€£¥₹]\\s?${AMOUNT}|(?<![\\p{L}\\p{N}])(?:${CURRENCY}\\s?${AMOUNT}|${AMOUNT}\\s?(?:[$€£¥₹]|(?:${CURRENCY}|dollars?|euros?|pounds?|francs?|cents?)(?![\\p{L}\\p{N}])))`, 'giu'), ' <money> '],
+  [new RegExp(`[$€£¥₹]\\s?${AMOUNT}|(?<![\\p{L}\\p{N}])(?:${CURRENCY}\\s?${AMOUNT}|${AMOUNT}\\s?(?:[$€£¥₹]|(?:${CURRENCY}|dollars?|euros?|pounds?|francs?|cents?)(?![\\p{L}\\p{N}])))`, 'giu'), ' <money> ', /\d/],
   [
     new RegExp(
       `(?<![\\p{L}\\p{N}])(?:\\d{4}-\\d{2}-\\d{2}(?:[T ]\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d{1,9})?)?(?:Z|[+-]\\d{2}:?\\d{2})?)?|\\d{1,2}([./-])\\d{1,2}\\1\\d{2,4}|\\d{1,2}(?:st|nd|rd|th)?\\.?\\s(?:of\\s)?${MONTH}(?:,?\\s\\d{4})?|${MONTH}\\s\\d{1,2}(?:st|nd|rd|th)?(?:,?\\s\\d{4})?|${MONTH}\\s\\d{4})(?![\\p{L}\\p{N}])`,
       'giu',
     ),
     ' <date> ',
+    /\d/,
   ],
   [/(?<![\p{L}\p{N}])(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?![\p{L}\p{N}])/giu, '<date>'],
-  [/(?<![\p{L}\p{N}])(?:\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\d{1,2}\s?[ap]\.?m\b\.?)(?![\p{L}\p{N}])/giu, '<time>'],
+  [/(?<![\p{L}\p{N}])(?:\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\d{1,2}\s?[ap]\.?m\b\.?)(?![\p{L}\p{N}])/giu, '<time>', /\d/],
 ];
 
 const WORD = /[\p{L}\p{N}]+(?:(?:[-_/]|(?<=\p{N})[.,:'](?=\p{N}))[\p{L}\p{N}]+)*/gu;
 const NUMBER_WORDS = new Set('two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand'.split(' '));
-const MASK_WORDS = new Set(['url', 'email', 'name', 'money', 'date', 'time']);
 
 /** One word that may be a number (with or without a unit) or a code: letters and digits together. */
 function maskWord(word: string): string {
@@ -63,6 +63,37 @@ function maskWord(word: string): string {
   return amount ? `<number>${amount[1]}` : '<code>';
 }
 
+const isLetter = (code: number): boolean => (code | 32) >= 97 && (code | 32) <= 122;
+const isDigit = (code: number): boolean => code >= 48 && code <= 57;
+
+/** What `WORD` and `maskWord` make of a text of ASCII alone: one pass, which looks closer only at words with a digit and at those that may be numbers. */
+function maskAsciiWords(text: string): string {
+  const lower = text.toLowerCase();
+  const at = (index: number): number => lower.charCodeAt(index);
+  let masked = '';
+  let from = 0;
+  let i = 0;
+  while (i < lower.length) {
+    if (!isLetter(at(i)) && !isDigit(at(i))) {
+      i += 1;
+      continue;
+    }
+    const start = i;
+    let hasDigit = false;
+    for (;;) {
+      for (; isLetter(at(i)) || isDigit(at(i)); i += 1) hasDigit ||= isDigit(at(i));
+      const joint = at(i);
+      const joins = joint === 45 || joint === 95 || joint === 47 ? isLetter(at(i + 1)) || isDigit(at(i + 1)) : (joint === 46 || joint === 44 || joint === 58 || joint === 39) && isDigit(at(i - 1)) && isDigit(at(i + 1));
+      if (!joins) break;
+      i += 1;
+    }
+    if (!hasDigit && (i - start < 3 || i - start > 8 || !NUMBER_WORDS.has(lower.slice(start, i)))) continue;
+    masked += lower.slice(from, start) + maskWord(lower.slice(start, i));
+    from = i;
+  }
+  return masked + lower.slice(from);
+}
+
 /** NFKC writes some characters as 18: a text made of such alone is taken as it stands. No language unfolds this far. */
 const MAX_UNFOLDING = 4;
 
@@ -72,18 +103,25 @@ const MAX_UNFOLDING = 4;
  * gives the same masked text as the value it stands for.
  */
 export function maskedText(text: string): string {
-  const unfolded = text.normalize('NFKC');
-  let masked = (unfolded.length > MAX_UNFOLDING * text.length ? text : unfolded).replace(/[\u200b-\u200d\u2060\ufeff]/g, '').replace(/[‘’]/g, "'").replace(/[“”„]/g, '"').replace(/[‐-―]/g, '-');
-  for (const [pattern, mask] of PHRASE_MASKS) masked = masked.replace(pattern, mask);
-  masked = masked.replace(WORD, (word, offset: number, all: string) => (MASK_WORDS.has(word) && all[offset - 1] === '<' ? word : maskWord(word)));
+  const isAscii = !/[^\x00-\x7f]/.test(text);
+  let masked = isAscii ? text : unified(text);
+  for (const [pattern, mask, needed] of PHRASE_MASKS) if (needed === undefined || needed.test(masked)) masked = masked.replace(pattern, mask);
+  masked = isAscii ? maskAsciiWords(masked) : masked.replace(WORD, maskWord);
   return (
     masked
       .replace(/[#+]+(?=<(?:number|code)>)/g, '')
       // A card, an IBAN or a telephone number is one value, however it is grouped.
       .replace(/<(?:number|code)>(?:[\s()./-]{1,4}<number>){1,16}/g, (run) => run.slice(0, run.indexOf('>') + 1))
-      .replace(/\s+/g, ' ')
+      // All white space is one space; a space that is one already stays.
+      .replace(/\s{2,}|[^\S ]/g, ' ')
       .trim()
   );
+}
+
+/** NFKC, no invisible characters, one kind of each quotation mark and dash. */
+function unified(text: string): string {
+  const unfolded = text.normalize('NFKC');
+  return (unfolded.length > MAX_UNFOLDING * text.length ? text : unfolded).replace(/[\u200b-\u200d\u2060\ufeff]/g, '').replace(/[‘’]/g, "'").replace(/[“”„]/g, '"').replace(/[‐-―]/g, '-');
 }
 
 /** Lower-case words and numbers without punctuation: two prompts that agree here are the same prompt typed twice. */

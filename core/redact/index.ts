@@ -148,7 +148,7 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
     text: (text) => redact(text, session),
     answer: (text) => redact(text, session, passes),
     json: (value) => (typeof value === 'object' && value !== null && isClean(value) ? value : redactJson(value, session)),
-    across: (texts) => crossing(texts, spansIn, (span, value) => {
+    across: (texts) => crossing(texts, spansIn, recogniser === undefined, (span, value) => {
       const surrogate = surrogateOf(span, value, session);
       if (surrogate !== value) session.replaced += 1;
       return surrogate;

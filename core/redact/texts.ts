@@ -19,21 +19,25 @@ const OURS: ReadonlySet<string> = new Set(
 );
 
 export function mapInteraction(interaction: Interaction, map: TextMap): Interaction {
-  const { messages, answer, tools, outputSchema, ...others } = interaction;
-  const { toolCalls, text, ...said } = answer;
-  return {
-    ...mapOthers(others, map),
-    messages: messages.map((message) => mapMessage(message, map)),
-    ...(tools === undefined ? {} : { tools: map.json(tools) as NonNullable<Interaction['tools']> }),
-    ...(outputSchema === undefined ? {} : { outputSchema: map.json(outputSchema) as NonNullable<Interaction['outputSchema']> }),
-    answer: { ...(map.json(said) as object), text: map.answer(text), ...(toolCalls === undefined ? {} : { toolCalls: toolCalls.map((call) => mapCall(call, map)) }) },
-  };
+  const mapped = { ...interaction };
+  const { messages, answer, tools, outputSchema } = interaction;
+  mapOthers(mapped, map);
+  mapped.messages = messages.map((message) => mapMessage(message, map));
+  if (tools !== undefined) mapped.tools = map.json(tools) as NonNullable<Interaction['tools']>;
+  if (outputSchema !== undefined) mapped.outputSchema = map.json(outputSchema) as NonNullable<Interaction['outputSchema']>;
+  mapped.answer = mapAnswer(answer, map);
+  return mapped;
 }
 
-function mapOthers<T extends object>(fields: T, map: TextMap): T {
-  const mapped = { ...fields } as Record<string, unknown>;
-  for (const name of Object.keys(mapped)) if (!OURS.has(name)) mapped[name] = (map.json({ [name]: mapped[name] }) as Record<string, unknown>)[name];
-  return mapped as T;
+function mapAnswer({ toolCalls, text, ...said }: Interaction['answer'], map: TextMap): Interaction['answer'] {
+  return { ...(map.json(said) as object), text: map.answer(text), ...(toolCalls === undefined ? {} : { toolCalls: toolCalls.map((call) => mapCall(call, map)) }) };
+}
+
+/** The fields that `mapInteraction` reads one by one. */
+const READ: ReadonlySet<string> = new Set(['messages', 'answer', 'tools', 'outputSchema']);
+
+function mapOthers(mapped: Record<string, unknown>, map: TextMap): void {
+  for (const name of Object.keys(mapped)) if (!OURS.has(name) && !READ.has(name)) mapped[name] = (map.json({ [name]: mapped[name] }) as Record<string, unknown>)[name];
 }
 
 function mapMessage(message: Message, map: TextMap): Message {
@@ -71,15 +75,21 @@ export function textsOf(interaction: Interaction): string[] {
 /** Characters on either side of a border that are looked at: no value is longer. */
 const REACH = 400;
 
+/** A line break ends every value that a pattern finds, but for a block of a key and a telephone number with its extension on the next line. */
+const endsAtBreak = (left: string, right: string): boolean =>
+  (left.endsWith('\n') || right.startsWith('\n')) && !left.includes('-----BEGIN') && !/^\s?(?:x|ext|durchwahl|poste)/i.test(right);
+
 /**
  * Replaces values that reach over the border between two texts, and leaves those alone that one of the texts shows whole.
  * A surrogate is parted where the value was; one of another length stands in the first text.
+ * @param byPatterns patterns alone find values, no recogniser
  */
-export function crossing(texts: readonly string[], find: (text: string) => readonly Span[], surrogateOf: (span: Span, value: string) => string): string[] {
+export function crossing(texts: readonly string[], find: (text: string) => readonly Span[], byPatterns: boolean, surrogateOf: (span: Span, value: string) => string): string[] {
   const result = [...texts];
   for (let i = 0; i + 1 < result.length; i += 1) {
     const left = (result[i] as string).slice(-REACH);
     const right = (result[i + 1] as string).slice(0, REACH);
+    if (byPatterns && endsAtBreak(left, right)) continue;
     if (!/[\p{L}\p{N}"._+/@:-]\s?$/u.test(left) || !/^\s?[\p{L}\p{N}@._+/=:()-]/u.test(right)) continue;
     const border = left.length;
     const span = find(left + right).find(({ start, end }) => start < border && end > border);

@@ -29,8 +29,10 @@ describe('several ingest processes', () => {
     const sending = sendSlowly(place, all, 400);
     await until('the first to work', async () => (await storedBy(first)) > 0);
     const second = await world.startIngest(place, {}, 'second');
+    await second.ready();
     await until('the second to work', async () => (await storedBy(second)) > 0);
     const third = await world.startIngest(place, {}, 'third');
+    await third.ready();
     await until('the third to work', async () => (await storedBy(third)) > 0);
     process.kill(second.worker.pid, 'SIGKILL');
     await sleep(2_000);

@@ -1,4 +1,5 @@
 // Instructions in text from outside: sentences that tell somebody to do something, and which of them speak to the model.
+import { remembered } from '../../remembered.ts';
 import { sentencesOf } from './text.ts';
 
 /**
@@ -63,6 +64,32 @@ const OBLIGES = /\b(?:you|assistant|model|AI|user) (?:must|should|need to|have t
 
 const ASKS = /^(?:\W|and |but |so |also |hi |hello |hey )*(?:what|who|whom|whose|which|when|where|why|how|can you|could you|would you|will you|do you|does|did|is|are|was|were|have you|has|should)\b/i;
 
+/** What a sentence is by itself, wherever it stands. */
+interface Reading {
+  /** Where it is an imperative, its verb in lower case. */
+  verb: string | null;
+  /** Speaks of the model's answer, or wants something said. */
+  addresses: boolean;
+  /** Says what the answer must be. */
+  requires: boolean;
+  asks: boolean;
+  /** A tag that closes what took the model over. */
+  closes: boolean;
+}
+
+/** Redaction leaves most sentences as they are, and letters share theirs with other letters: each is read once. */
+const readingOf = remembered((piece): Reading => {
+  const order = imperativeOf(piece);
+  const speaksOfTheAnswer = OF_THE_ANSWER.test(piece);
+  return {
+    verb: order === null ? null : (/^[\p{L}\d]+/u.exec(order)?.[0].toLowerCase() ?? ''),
+    addresses: speaksOfTheAnswer || (order !== null && (SPEECH_ACT.test(order) || SPEECH_ACT_ANY_CASE.test(order))),
+    requires: speaksOfTheAnswer && OBLIGES_THE_ANSWER.test(piece),
+    asks: piece.endsWith('?') && ASKS.test(piece),
+    closes: /^\W{0,3}<\/(?:information|system|instructions?)>|^\W{0,3}\[\/INST\]/i.test(piece),
+  };
+}, { texts: 2_048, length: 400 });
+
 /** Instructions in one piece of text from outside, in their order. */
 export function instructionsIn(text: string): Instruction[] {
   const found: Instruction[] = [];
@@ -72,15 +99,13 @@ export function instructionsIn(text: string): Instruction[] {
     if (found.length >= MAX_INSTRUCTIONS) break;
     const piece = sentence.slice(0, MAX_INSTRUCTION_LENGTH);
     if (overrides && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece))) reach = start + OVERRIDE_REACH;
-    // A tag that closes what took the model over gives it back.
-    if (/^\W{0,3}<\/(?:information|system|instructions?)>|^\W{0,3}\[\/INST\]/i.test(piece)) reach = -1;
+    const { verb, addresses, requires, asks, closes } = readingOf(piece);
+    // What took the model over gives it back.
+    if (closes) reach = -1;
     const underSpell = start <= reach;
-    const order = imperativeOf(piece);
-    if (order !== null) {
-      const addressed = underSpell || OF_THE_ANSWER.test(piece) || SPEECH_ACT.test(order) || SPEECH_ACT_ANY_CASE.test(order);
-      found.push({ text: piece, strength: addressed ? 'addressed' : 'imperative', overrides: underSpell, verb: /^[\p{L}\d]+/u.exec(order)?.[0].toLowerCase() ?? '' });
-    } else if ((underSpell && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece) || OBLIGES.test(piece))) || (OF_THE_ANSWER.test(piece) && OBLIGES_THE_ANSWER.test(piece))) found.push({ text: piece, strength: 'addressed', overrides: underSpell, verb: '' });
-    else if (piece.endsWith('?') && ASKS.test(piece)) found.push({ text: piece, strength: 'question', overrides: false, verb: '' });
+    if (verb !== null) found.push({ text: piece, strength: underSpell || addresses ? 'addressed' : 'imperative', overrides: underSpell, verb });
+    else if (requires || (underSpell && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece) || OBLIGES.test(piece)))) found.push({ text: piece, strength: 'addressed', overrides: underSpell, verb: '' });
+    else if (asks) found.push({ text: piece, strength: 'question', overrides: false, verb: '' });
   }
   return found;
 }

@@ -69,20 +69,26 @@ const STOP_WORDS = new Set(
 );
 
 /** Rough English stem: endings off, at most six letters, so that "donate" and "donations" meet. */
-export const stemOf = remembered(withoutEnding, { texts: 16_384, length: 40 });
-
-function withoutEnding(word: string): string {
+export function stemOf(word: string): string {
   let stem = word;
   if (stem.length > 4) stem = stem.replace(/(?:ies|ied)$/, 'y').replace(/(?:'s|ings?|ers?|ed|es|ly|s)$/, '');
   if (stem.length > 3) stem = stem.replace(/e$/, '');
   return stem.slice(0, 6);
 }
 
+/** The stem of a word of a flat text; '' where the word carries no content. */
+const contentStem = remembered((word) => (word.length > 1 && !STOP_WORDS.has(word) ? stemOf(word) : ''), { texts: 16_384, length: 40 });
+
 /** Stems of the words that carry content, in order, repeated ones too. */
 export const contentStems = remembered((text): readonly string[] => {
   const flat = normalised(text);
   const words = isAscii(flat) ? flat.split(' ') : (flat.match(/[\p{L}\p{N}\p{M}_]+/gu) ?? []);
-  return words.filter((word) => word.length > 1 && !STOP_WORDS.has(word)).map(stemOf);
+  const stems: string[] = [];
+  for (const word of words) {
+    const stem = contentStem(word);
+    if (stem !== '') stems.push(stem);
+  }
+  return stems;
 });
 
 export const stemSet = remembered((text): ReadonlySet<string> => new Set(contentStems(text)));
