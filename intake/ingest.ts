@@ -100,15 +100,22 @@ export function createIngest(deps: IngestDeps): Ingest {
     metrics.records.inc({ topic, result: 'dead_letter' }, batch.deadLetters.length);
     if (result.conflicts > 0) metrics.deadLetters.inc({ reason: 'IDENTITY_CONFLICT' }, result.conflicts);
     for (const { reason } of batch.deadLetters) metrics.deadLetters.inc({ reason });
-    for (const { interaction, findings } of batch.interactions) {
-      const { workload, redaction } = interaction;
-      for (const finding of findings) if (!passes([finding])) metrics.failures.inc({ workload, class: finding.class });
-      if (redaction !== undefined && redaction.replaced > 0) metrics.redacted.inc({ workload }, redaction.replaced);
-      if (redaction?.changedVerdict) metrics.changedVerdicts.inc({ workload });
-    }
+    countInteractions(batch.interactions);
     const last = source.records.at(-1)?.position.offset;
     if (result.deadLetters > 0) logger.warn({ topic, partition: source.partition, upToOffset: last, deadLetters: result.deadLetters }, 'some records are dead letters (`ratchet dlq ls`); the raw records are still in Kafka');
     logger.info({ topic, partition: source.partition, upToOffset: last, records: source.records.length, ...result }, 'batch kept');
+  }
+
+  /** Summed up first: labels are looked up for each call. */
+  function countInteractions(interactions: IntakeBatch['interactions']): void {
+    const redacted = new Map<string, number>();
+    for (const { interaction, findings } of interactions) {
+      const { workload, redaction } = interaction;
+      for (const finding of findings) if (!passes([finding])) metrics.failures.inc({ workload, class: finding.class });
+      redacted.set(workload, (redacted.get(workload) ?? 0) + (redaction?.replaced ?? 0));
+      if (redaction?.changedVerdict) metrics.changedVerdicts.inc({ workload });
+    }
+    for (const [workload, values] of redacted) if (values > 0) metrics.redacted.inc({ workload }, values);
   }
 
   return { run: () => source.run(handle), close: () => source.close() };

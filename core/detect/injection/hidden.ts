@@ -66,7 +66,7 @@ const isSpokenOf = (scene: Scene, speaks: (sentence: string) => boolean): boolea
 const wishesOf = remembered((text): { language: string | undefined; forms: readonly Transformation[] } => ({
   language: WANTS_LANGUAGE.test(text) ? LANGUAGE_NAME.exec(text)?.[0] : undefined,
   forms: transformationsWanted(text),
-}), { texts: 2_048, length: 400 });
+}), { texts: 256, length: 400 });
 
 const WANTS_LANGUAGE = /\b(?:respond|reply|answer|write|written|translat\w+|speak|output|use|switch|say|summar\w+|render|convert|provide|give|explain|equivalent|express|continue|in|into|to)\b/i;
 

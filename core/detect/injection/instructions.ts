@@ -88,7 +88,7 @@ const readingOf = remembered((piece): Reading => {
     asks: piece.endsWith('?') && ASKS.test(piece),
     closes: /^\W{0,3}<\/(?:information|system|instructions?)>|^\W{0,3}\[\/INST\]/i.test(piece),
   };
-}, { texts: 2_048, length: 400 });
+}, { texts: 256, length: 400 });
 
 /** Instructions in one piece of text from outside, in their order. */
 export function instructionsIn(text: string): Instruction[] {

@@ -77,7 +77,7 @@ export function stemOf(word: string): string {
 }
 
 /** The stem of a word of a flat text; '' where the word carries no content. */
-const contentStem = remembered((word) => (word.length > 1 && !STOP_WORDS.has(word) ? stemOf(word) : ''), { texts: 16_384, length: 40 });
+const contentStem = remembered((word) => (word.length > 1 && !STOP_WORDS.has(word) ? stemOf(word) : ''), { texts: 2_048, length: 40 });
 
 /** Stems of the words that carry content, in order, repeated ones too. */
 export const contentStems = remembered((text): readonly string[] => {
