@@ -1,5 +1,5 @@
 // Finds keys, tokens and passwords: by the prefixes their issuers give them, by their frame, or by the name they are assigned to.
-import { isDigitCode } from './chain.ts';
+import { isDigitCode, isWordAt } from './chain.ts';
 import type { Span } from './kinds.ts';
 
 const spanOf = (start: number, end: number, prefix = 0, cued = false): Span => ({ kind: 'secret', start, end, prefix, cued });
@@ -79,10 +79,13 @@ const PASSWORDS: ReadonlySet<string> = new Set(['password', 'passwd', 'passwort'
 const KEYS: ReadonlySet<string> = new Set('secret token apikey apitoken secretkey accesskey privatekey authtoken accesstoken refreshtoken idtoken sessiontoken clientsecret credential credentials bearer signature sig'.split(' '));
 const KEY_QUALIFIERS: ReadonlySet<string> = new Set('api secret access private encryption signing auth account master service client session shared webhook application app subscription license deploy storage hmac jwt'.split(' '));
 
+/** A letter, a number, _ . or - at that offset. */
+const isNamed = (text: string, at: number): boolean => text[at] === '.' || text[at] === '-' || isWordAt(text, at) || (text.charCodeAt(at) >= 0x80 && /\p{N}/u.test(text[at] as string));
+
 /** The name that ends at `end`, in lower case and in words: `AWS_SECRET_ACCESS_KEY` and `secretAccessKey` give the same. */
 function nameBefore(text: string, end: number): string[] {
   let start = end;
-  while (start > 0 && end - start < 48 && /[\p{L}\p{N}_.-]/u.test(text[start - 1] as string)) start -= 1;
+  while (start > 0 && end - start < 48 && isNamed(text, start - 1)) start -= 1;
   return text
     .slice(start, end)
     .replace(/([a-z\d])([A-Z])/g, '$1_$2')

@@ -43,34 +43,42 @@ function ipv6(keyed: Keyed, text: string): string {
 }
 
 const SORTS = [DIGITS, 'abcdef', 'ghijklmnopqrstuvwxyz', 'ABCDEF', 'GHIJKLMNOPQRSTUVWXYZ'] as const;
-const sortOf = (character: string): string => SORTS.find((sort) => sort.includes(character)) ?? character;
+/** By code: the characters of its sort; undefined for what is no letter and no digit of ASCII. */
+const SORT_OF: readonly (string | undefined)[] = Array.from({ length: 128 }, (_, code) => SORTS.find((sort) => sort.includes(String.fromCharCode(code))));
+
+/** The ids of keys at Amazon are written in base 32, which has neither 0 and 1 nor 8 and 9. */
+const digitsFor = (text: string): string => (text.length === 20 && /^A[A-Z]{3}[A-Z2-7]{16}$/.test(text) ? '234567' : DIGITS);
 
 /**
  * Every letter and digit after the prefix by one of its own sort, so that a hexadecimal value stays hexadecimal. The seal does
  * not depend on the prefix: the same key is found by its issuer's prefix in one place and by its name in another.
  */
 function secret(keyed: Keyed, text: string, prefix: number): string {
-  const places = [...text.matchAll(/[A-Za-z0-9]/g)].map((found) => found.index);
+  const places: number[] = [];
+  for (let index = 0; index < text.length; index += 1) if (SORT_OF[text.charCodeAt(index)] !== undefined) places.push(index);
   const sealStart = places[places.length - Math.min(6, Math.floor(places.length / 3))] ?? text.length;
   const isSealed = sealFor(keyed, text, sealStart) === text.slice(sealStart);
   if (isSealed && sealStart < text.length) return text;
-  // The ids of keys at Amazon are written in base 32, which has neither 0 and 1 nor 8 and 9.
-  const digits = /^A[A-Z]{3}[A-Z2-7]{16}$/.test(text) ? '234567' : DIGITS;
-  const template = Array.from({ length: sealStart }, (_, index) => {
-    const character = text[index] as string;
-    return index < prefix ? character : DIGITS.includes(character) ? digits : sortOf(character);
-  });
+  const digits = digitsFor(text);
+  const template: string[] = [];
+  for (let index = 0; index < sealStart; index += 1) {
+    const sort = index < prefix ? undefined : SORT_OF[text.charCodeAt(index)];
+    template.push(sort === DIGITS ? digits : (sort ?? (text[index] as string)));
+  }
   const head = fill(keyed, 'secret', template, 0, text);
   return head + sealFor(keyed, head + text.slice(sealStart), sealStart);
 }
 
 function sealFor(keyed: Keyed, text: string, start: number): string {
   const stream = keyed.stream(`seal secret ${text.slice(0, start)}`);
-  const digits = /^A[A-Z]{3}[A-Z2-7]{16}$/.test(text) ? '234567' : DIGITS;
-  return text.slice(start).replace(/[A-Za-z0-9]/g, (character) => {
-    const choices = DIGITS.includes(character) ? digits : sortOf(character);
-    return choices[stream.below(choices.length)] as string;
-  });
+  const digits = digitsFor(text);
+  let seal = '';
+  for (let index = start; index < text.length; index += 1) {
+    const sort = SORT_OF[text.charCodeAt(index)];
+    const choices = sort === DIGITS ? digits : sort;
+    seal += choices === undefined ? text[index] : choices[stream.below(choices.length)];
+  }
+  return seal;
 }
 
 /** The signature by its sort; the claims follow from it as JSON of the same length. A short header says only algorithms and stays. */

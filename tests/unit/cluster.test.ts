@@ -44,6 +44,13 @@ describe('maskedText', () => {
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
+  test('text of ASCII alone, which has a way of its own, is masked as any other', () => {
+    const pieces = fc.constantFrom(...'Dear Ann Lee|two|TWENTY|it\'s|1,000.5|10:30|3rd|24-hour|KT-4411|a_b/c|x1|1.5kg|https://x.y/z?q=1|a@b.co|$5|12 March 2025|Monday|<number>|<url>|#|+|-|_|.|,|:|\'|(| |\n|\t'.split('|'));
+    const ascii = fc.oneof({ weight: 3, arbitrary: fc.array(pieces, { maxLength: 12 }).map((all) => all.join(' ')) }, { weight: 1, arbitrary: fc.array(pieces, { maxLength: 12 }).map((all) => all.join('')) }, { weight: 1, arbitrary: fc.string({ unit: 'binary-ascii' }) });
+    // The end of a sentence and a letter beyond ASCII take the other way, and change nothing before them.
+    fc.assert(fc.property(ascii, (text) => maskedText(`${text} ; ñ`) === `${maskedText(`${text} ;`)} ñ`), { numRuns: 2_000 });
+  });
+
   test('a value and its surrogate of the same format give the same text', () => {
     const digits = fc.stringMatching(/^[1-9]\d{15}$/);
     const word = fc.stringMatching(/^[a-z]{3,8}$/);

@@ -90,6 +90,9 @@ describe('wherever it stands', () => {
     expect(parts('write to jo@corp', '.example')[0]).toBe(`write to ${EMAIL}`);
     expect(parts('write to jo@corp.example', 'Hello')).toEqual([`write to ${EMAIL}`, 'Hello']);
     expect(parts('order 12', '34 items')).toEqual(['order 12', '34 items']);
+    // A line break ends a value, but for a number whose extension stands on the next line.
+    expect(parts('card 4111 1111\n', '1111 1111')).toEqual(['card 4111 1111\n', '1111 1111']);
+    expect(parts('call (415) 555-2671\n', 'x1234 please').join('')).not.toContain('2671');
   });
 
   it('in tool calls, tools, schemas, property names and attributes, by one surrogate', () => {
