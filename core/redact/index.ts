@@ -136,7 +136,10 @@ export function createRedactor(tenantKey: string, recogniser?: Recogniser): Reda
   };
 
   /** Tools and schemas come with every record and hold nothing to replace: they are read as one text. */
-  const isClean = (value: object): boolean => spansIn(unescaped(JSON.stringify(value)).text).length === 0;
+  const isClean = (value: object): boolean => {
+    const text = JSON.stringify(value);
+    return text === '{}' || spansIn(unescaped(text).text).length === 0;
+  };
 
   const redactNumber = (name: string, value: number, session: Session): number => {
     if (!Number.isSafeInteger(value) || value < LEAST_NUMBER) return value;
