@@ -42,7 +42,7 @@ export async function findPromotion(store: MetadataStore, id: string): Promise<W
 export async function decideOn(context: Context, id: string, options: DecisionOptions): Promise<Decided> {
   const store = await context.store();
   const { own, enrolled } = await signer(context, store, options.key);
-  const promotion = await opened(store, id);
+  const promotion = await openedPromotion(store, id);
   const { comment, decision } = options;
   const bytes = comment === undefined ? null : Buffer.from(comment);
   if (bytes !== null && bytes.length > MAX_COMMENT_BYTES) throw new RatchetError('REQUEST_INVALID', `--comment: at most ${MAX_COMMENT_BYTES} bytes`);
@@ -50,7 +50,7 @@ export async function decideOn(context: Context, id: string, options: DecisionOp
   // The words lie beside the other documents; what is signed, and what travels, is their digest.
   if (bytes !== null) await (await context.blobs()).put(bytes);
   const statement = statementOf(promotion, { decision, keyId: own.keyId, by: enrolled.name, time: new Date().toISOString(), comment });
-  const after = await send(await context.temporal(), signStatement(statement, privateKey));
+  const after = await sendDecision(await context.temporal(), signStatement(statement, privateKey));
   return { statement, approvers: after.approvers, needed: after.needed };
 }
 
@@ -70,7 +70,8 @@ async function signer(context: Context, store: MetadataStore, name: string | und
   throw new RatchetError('APPROVER_UNKNOWN', revoked ? `your key ${short(only.keyId)} was revoked` : `your key ${only.name} (${short(only.keyId)}) is not enrolled: ratchet key enrol ${only.files.public} --as ${actor} --channel WORKLOAD/production`);
 }
 
-async function opened(store: MetadataStore, id: string): Promise<WaitingPromotion> {
+/** The promotion once it takes decisions. */
+export async function openedPromotion(store: MetadataStore, id: string): Promise<WaitingPromotion> {
   const deadlineMs = performance.now() + OPENS_WITHIN_MS;
   for (;;) {
     const promotion = await findPromotion(store, id);
@@ -85,7 +86,8 @@ async function opened(store: MetadataStore, id: string): Promise<WaitingPromotio
   }
 }
 
-async function send(client: Client, signed: SignedStatement): Promise<PromotionState> {
+/** Brings a signed statement to its promotion. What it says and who signed it is checked there, not here. */
+export async function sendDecision(client: Client, signed: SignedStatement): Promise<PromotionState> {
   const { promotionId } = signed.statement;
   const handle = client.workflow.getHandle(promotionId);
   try {

@@ -11,6 +11,8 @@ export const EXIT = {
   unavailable: 6,
   /** `detect --fail-on-found`: every line was judged, and some answers have failures. */
   found: 7,
+  /** `demo --tour`: an act did not end as it was announced. */
+  notAsAnnounced: 8,
   interrupted: 130,
 } as const;
 

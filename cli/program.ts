@@ -38,7 +38,7 @@ Settings come from the environment (docs/reference/config.md). Ids may be shorte
 
 Exit codes: ${EXIT.ok} done, ${EXIT.failed} failed, ${EXIT.usage} wrong usage, settings or workload file, ${EXIT.requirements} something is missing on this machine,
 ${EXIT.notFound} not found, ${EXIT.conflict} conflict (another change won, or an approval is void), ${EXIT.unavailable} a server does not answer, ${EXIT.found} failures found (detect --fail-on-found),
-${EXIT.interrupted} interrupted.
+${EXIT.notAsAnnounced} an act did not end as announced (demo --tour), ${EXIT.interrupted} interrupted.
 
 Examples:
   ratchet demo                     the whole loop on real parts

@@ -4,8 +4,11 @@ import { EVENT_HEADERS, kafkaProducer } from '../../stores/kafka.ts';
 import type { Config } from '../../workers/config.ts';
 
 export interface CorrectionDesk {
-  /** `answer`: what a person would have written. */
-  send(corrections: readonly { interactionId: string; answer: string }[]): Promise<void>;
+  /**
+   * `answer`: what a person would have written.
+   * @param batch names the events: the same interaction is corrected again under another name, and the later correction counts
+   */
+  send(corrections: readonly { interactionId: string; answer: string }[], batch?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -15,12 +18,12 @@ export const gatewaySource = (channel: string): string => `urn:ratchet:gateway:$
 export async function openCorrectionDesk(config: Config, { workload, channel, tenant }: { workload: string; channel: string; tenant: string }): Promise<CorrectionDesk> {
   const producer = kafkaProducer(config.kafka, 'ratchet-demo-desk');
   return {
-    send: async (corrections) => {
+    send: async (corrections, batch = 'correction') => {
       if (corrections.length === 0) return;
       const messages = corrections.map(({ interactionId, answer }) => {
         const event = correctionEvent({
           source: 'urn:ratchet:demo:desk',
-          id: `correction-${interactionId}`,
+          id: `${batch}-${interactionId}`,
           time: new Date().toISOString(),
           workload,
           tenant,

@@ -125,8 +125,11 @@ export async function production(stage: Stage, count: number): Promise<void> {
   note(`  ${counts.cases} evaluation cases drawn blind, ${labelled} of them labelled, ${waiting} still wait for their truth`);
 }
 
-/** Step 4 and 6: one night, through the schedule. */
-export async function night(stage: Stage, options: { reason: string; approve: boolean }): Promise<RunRecord> {
+/**
+ * Step 4 and 6: one night, through the schedule.
+ * @param options.decide what happens while it waits for an approval; left out: a person in another terminal is waited for
+ */
+export async function night(stage: Stage, options: { reason: string; approve: boolean; decide?: (runId: string) => Promise<void> }): Promise<RunRecord> {
   const { client, store, loaded, note, context } = stage;
   await ensureSchedule(client, store, loaded.workload, { taskQueue: context.config.temporal.taskQueue });
   const request = await triggerRun(client, store, loaded.workload.name, 'demo', options.reason, options.approve ? { approval: 'one_approver' } : {});
@@ -134,7 +137,8 @@ export async function night(stage: Stage, options: { reason: string; approve: bo
   note(`  run ${runId}`);
   const watched = await watchRun({ store, client, runId, note, stopAtApproval: true, signal: stage.signal });
   if (watched.status !== 'awaiting_approval') return watched;
-  note(`  the candidate waits for a person. In another terminal, with the settings above:\n    ratchet approvals show ${runId}\n    ratchet approve ${runId}\n    ratchet reject ${runId}`);
+  if (options.decide) await options.decide(runId);
+  else note(`  the candidate waits for a person. In another terminal, with the settings above:\n    ratchet approvals show ${runId}\n    ratchet approve ${runId}\n    ratchet reject ${runId}`);
   return watchRun({ store, client, runId, note, signal: stage.signal });
 }
 

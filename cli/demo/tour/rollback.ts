@@ -1,0 +1,65 @@
+// The last act: traffic changes, and the watch brings the former adapter back.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WatchRecord } from '../../../core/contracts/index.ts';
+import { RatchetError } from '../../../core/errors.ts';
+import { judgeWatch, levelPerClass, eInWords, type Arm } from '../../../core/watch/judge.ts';
+import { percent, short, table } from '../../output.ts';
+import type { Stage } from '../story.ts';
+import type { Seen } from './acts.ts';
+import { ask, messagesOf, traffic } from './traffic.ts';
+
+const USUAL = { startId: 235, count: 40, share: 0.34 } as const;
+const CHANGED = { startId: 275, share: 1, form: 'quoted' } as const;
+const BATCH = 20;
+/** Messages of the new kind at most. */
+const MOST_CHANGED = 240;
+const LAST_LOOK_MS = 20_000;
+
+const armText = ({ answers, failing, rate }: Arm): string => `${failing} of ${answers} fail (${percent(rate)})`;
+
+async function countsText({ store }: Stage, { channel, generation, policy }: WatchRecord): Promise<string> {
+  const looks = judgeWatch(await store.watchCounts(channel, generation), policy).filter(({ live, holdback }) => live.failing + holdback.failing > 0);
+  if (looks.length === 0) return '  no arm has failed';
+  const wanted = (1 / levelPerClass(policy.alpha)).toPrecision(4);
+  return table(['  class', 'live (new)', 'held back (former)', `e (${wanted} wanted)`], looks.map((look) => [`  ${look.class}`, armText(look.live), armText(look.holdback), eInWords(look.logE)]));
+}
+
+export async function rollback(stage: Stage): Promise<Seen> {
+  const { store, loaded, note, signal } = stage;
+  const { channel } = loaded.workload;
+  const entry = await store.channel(channel);
+  if (entry === null) throw new RatchetError('NOT_FOUND', `no channel ${channel}`);
+  const read = async (): Promise<WatchRecord> => {
+    const found = await store.watch(channel, entry.generation);
+    if (found === null) throw new RatchetError('NOT_FOUND', `nobody watches ${channel} at generation ${entry.generation}`);
+    return found;
+  };
+  let watch = await read();
+  note(`  generation ${entry.generation}: ${entry.live ? short(entry.live) : 'base'} is live, ${watch.holdback ? short(watch.holdback) : 'base'} is held back for ${percent(watch.policy.share)} of requests; a false alarm in the whole watch has a chance of at most ${watch.policy.alpha}`);
+  await traffic(stage, messagesOf(USUAL), 'messages as before');
+  await sleep((watch.policy.pollSeconds + 1) * 1000, undefined, { signal });
+  watch = await read();
+  note(`  before the change, watch ${watch.status}:\n${await countsText(stage, watch)}`);
+  if (watch.status !== 'open') return { end: `${watch.status} before the change`, id: `${channel}@${entry.generation}`, reason: watch.reason };
+
+  const changedAt = Date.now();
+  note('  NOW the traffic changes: remarks hold quoted words');
+  let sent = 0;
+  while (watch.status === 'open' && sent < MOST_CHANGED) {
+    await traffic(stage, messagesOf({ ...CHANGED, startId: CHANGED.startId + sent, count: BATCH }), `messages with quoted words, ${sent + 1} to ${sent + BATCH}`);
+    sent += BATCH;
+    watch = await read();
+  }
+  for (const deadline = Date.now() + LAST_LOOK_MS; watch.status === 'open' && Date.now() < deadline; watch = await read()) await sleep(500, undefined, { signal });
+  note(`  watch ${watch.status}: ${watch.reason ?? ''}\n${await countsText(stage, watch)}`);
+  const after = await store.channel(channel);
+  if (watch.status === 'rolled_back' && after !== null) {
+    note(`  generation ${after.generation}, by ${after.by}: ${after.live ? `adapter ${short(after.live)}` : 'the base model'} is live again, ${((Date.parse(after.time) - changedAt) / 1000).toFixed(1)} s after the first changed request (${sent} were sent), by nobody's hand`);
+    const again = messagesOf({ ...CHANGED, count: BATCH / 2 });
+    const answers = await ask(stage, again, { what: 'the first changed messages again', prefix: 'again-' });
+    note(`  answered again by ${[...new Set(answers.map(({ adapter }) => short(adapter)))].join(', ')}`);
+  }
+  note(`  look at it: ratchet watch show ${channel}\n              ratchet channel history ${channel}\n              ratchet trace ${channel}@${entry.generation}`);
+  const isBack = watch.status === 'rolled_back' && after?.live === watch.holdback;
+  return { end: isBack ? 'rolled_back' : watch.status, id: `watch/${channel}@${entry.generation}`, reason: watch.reason };
+}
