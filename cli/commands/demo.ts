@@ -9,13 +9,14 @@ import { RatchetError } from '../../core/errors.ts';
 import { seedKeys } from '../../stores/keys.ts';
 import { homePaths } from '../../workers/config.ts';
 import { action, positiveInt } from '../action.ts';
-import { makeKey, type OwnKey } from '../approver-keys.ts';
+import { makeKey, ownKeys, type OwnKey } from '../approver-keys.ts';
 import { createContext, type Context } from '../context.ts';
 import { createMeter, renderFigures, type Meter } from '../demo/meter.ts';
 import { easyWorkload } from '../demo/easy.ts';
 import { compare, describeNight, night, production, rollbackAndAsk, ticketsAgain, traceOneFailure, type Stage } from '../demo/story.ts';
-import { ACT_NAMES, renderActs } from '../demo/tour/acts.ts';
+import { ACT_NAMES, renderActs, type TourResult } from '../demo/tour/acts.ts';
 import { tour } from '../demo/tour/index.ts';
+import { readProgress } from '../demo/tour/progress.ts';
 import { EXIT } from '../exit-codes.ts';
 import { enrol } from './key.ts';
 import { addressLines, interruptSignal, untilAborted, writeEnvFile } from './dev.ts';
@@ -25,6 +26,7 @@ interface DemoOptions {
   keep?: boolean;
   tour?: boolean;
   acts?: number;
+  goOn?: boolean;
   dir?: string;
   tickets: number;
   fresh: number;
@@ -40,6 +42,8 @@ async function stageFor(loop: Loop, outer: Context, signal: AbortSignal, workloa
 
 /** The demo's own approver, so that `ratchet approve` works in another terminal with the demo's settings. In real use people make and enrol their own keys. */
 async function demoApprover({ context, store, note }: Stage): Promise<OwnKey> {
+  const known = (await ownKeys(context.config.keyDir)).find(({ name }) => name === 'visitor');
+  if (known) return known;
   const key = await makeKey(context.config.keyDir, 'visitor');
   await enrol(store, { publicKey: key.publicKey, name: key.name, channels: ['*'], by: 'demo', at: new Date().toISOString() });
   note(`  approvals are signed: the demo made the key ${key.files.private} and enrolled it as ${key.name}`);
@@ -80,9 +84,9 @@ const wholeLoop =
   };
 
 const everyEnd =
-  ({ acts }: DemoOptions): Show =>
+  (dir: string, before: TourResult['acts'], count: number): Show =>
   async (here, meter) => {
-    const result = await tour(here, meter, { visitor: await demoApprover(here), count: acts ?? ACT_NAMES.length });
+    const result = await tour(here, meter, { visitor: await demoApprover(here), count, before, dir });
     if (!result.asAnnounced) process.exitCode = EXIT.notAsAnnounced;
     return { result, last: renderActs(result) };
   };
@@ -90,8 +94,10 @@ const everyEnd =
 async function demo(outer: Context, options: DemoOptions): Promise<void> {
   const { note } = outer.out;
   const workloads = options.tour ? ['tour'] : ['tickets', 'echo'];
-  const show = options.tour ? everyEnd(options) : wholeLoop(options);
-  const dir = freshFolder(options.dir, join(cacheDir, options.tour ? 'tour' : 'demo'));
+  const usual = join(cacheDir, options.tour ? 'tour' : 'demo');
+  const dir = options.goOn ? resolve(options.dir ?? usual) : freshFolder(options.dir, usual);
+  const before = options.goOn ? readProgress(dir) : [];
+  const show = options.tour ? everyEnd(dir, before, options.acts ?? ACT_NAMES.length) : wholeLoop(options);
   // The keys say which clusters are held out, which cases are drawn and labelled, and what stands in for personal values.
   await seedKeys(homePaths(join(dir, 'home')).keys, options.seed);
   const signal = interruptSignal();
@@ -134,12 +140,13 @@ export function addDemo(program: Command): void {
     .description('the whole loop on real parts: production, failures, training, gate, promotion, trace, rollback (about 20 minutes on 2 cores)')
     .option('--approve', 'wait for `ratchet approve` in another terminal before promotion, signed with a key that the demo makes')
     .addOption(new Option('--tour', 'instead: a skipped, a rejected and a held night, an approval, promotions and an automatic rollback, on an easy task').conflicts(['approve', 'tickets', 'fresh']))
-    .addOption(new Option('--acts <count>', 'of the tour: so many acts, from the first').argParser(positiveInt).implies({ tour: true }))
+    .addOption(new Option('--acts <count>', 'of the tour: so many acts, and no more').argParser(positiveInt).implies({ tour: true }))
+    .addOption(new Option('--go-on', 'with the tour in the folder, after its last act').implies({ tour: true }))
     .option('--keep', 'leave everything running at the end and print the addresses')
     .option('--dir <path>', 'a new or empty folder for everything that is kept (default: .ratchet/demo, or .ratchet/tour, emptied first)')
     .option('--tickets <count>', 'tickets of the first day', positiveInt, 260)
     .option('--fresh <count>', 'fresh tickets for the before/after table', positiveInt, 60)
     .option('--seed <text>', 'from which the secret keys are made: the same seed draws the same cases and holds out the same tickets', 'ratchet')
-    .addHelpText('after', `\nExit code ${EXIT.notAsAnnounced} when an act of the tour did not end as it was announced.\n\nExamples:\n  npm run demo\n  npm run demo -- --keep\n  npm run demo -- --approve\n  npm run demo -- --seed another-day\n  npm run demo -- --tour\n  npm run demo -- --tour --acts 2 --keep`)
+    .addHelpText('after', `\nExit code ${EXIT.notAsAnnounced} when an act of the tour did not end as it was announced.\n\nExamples:\n  npm run demo\n  npm run demo -- --keep\n  npm run demo -- --approve\n  npm run demo -- --seed another-day\n  npm run demo -- --tour\n  npm run demo -- --tour --acts 4\n  npm run demo -- --tour --go-on --keep`)
     .action(action<[DemoOptions]>((context, options) => demo(context, options)));
 }

@@ -27,7 +27,7 @@ export const ACTS = {
   skipped: {
     title: 'A night with too few blind cases',
     expects: 'skipped',
-    shows: 'The agent has answered 24 messages. The keyed hash keeps about half of them for judging: too few for the proof that the gate policy wants. The night says so before it trains.',
+    shows: 'The agent answers 16 messages. The keyed hash keeps about half of them for judging: too few for the proof that the gate policy wants. The night says so before it trains.',
   },
   rejected: {
     title: 'An adapter trained on shuffled targets',
@@ -47,7 +47,7 @@ export const ACTS = {
   held: {
     title: 'A candidate that is better by less than is proven',
     expects: 'held',
-    shows: 'Some messages now end in a remark, and the desk wants it repeated. A new adapter learns it. But few of the cases that the hash drew hold a remark, so that it can gain few: sizes of the days, seed and keys of the tour are fixed so that 7 of 23 do, where 9 gained and none lost would be proof. Its answers are its own.',
+    shows: 'Some messages now end in a remark, and the desk wants it repeated. A new adapter learns it. But few of the cases that the hash drew hold a remark, so that it can gain few: sizes of the days, seed and keys of the tour are fixed so that 7 of 15 do, where 9 gained and none lost would be proof. What it makes of them is its own doing.',
   },
   'goes on': {
     title: 'The held candidate goes on with fresh cases',
@@ -62,7 +62,7 @@ export const ACTS = {
 } as const satisfies Record<string, Act>;
 
 export type ActName = keyof typeof ACTS;
-export const ACT_NAMES = Object.keys(ACTS) as ActName[];
+export const ACT_NAMES = ['skipped', 'rejected', 'approved', 'promoted', 'held', 'goes on', 'rolled back'] as const satisfies readonly ActName[];
 
 export interface TourResult {
   acts: (ActResult & { act: ActName })[];

@@ -6,6 +6,7 @@ import type { Stage } from '../story.ts';
 import { ACT_NAMES, ACTS, actResult, type ActName, type Seen, type TourResult } from './acts.ts';
 import { approval, promotion } from './approval.ts';
 import { heldGoesOn, heldNight, rejectedNight, skippedNight } from './nights.ts';
+import { keepProgress } from './progress.ts';
 import { rollback } from './rollback.ts';
 
 function play(name: ActName, stage: Stage, visitor: OwnKey): Promise<Seen> {
@@ -29,25 +30,33 @@ function play(name: ActName, stage: Stage, visitor: OwnKey): Promise<Seen> {
   }
 }
 
-/**
- * Plays the acts in order. Each one stands on those before it, so the tour stops at the first that does not end as announced.
- * @param visitor an enrolled approver's key
- * @param count so many acts, from the first
- */
-export async function tour(stage: Stage, meter: Pick<Meter, 'phase'>, { visitor, count }: { visitor: OwnKey; count: number }): Promise<TourResult> {
-  const acts: TourResult['acts'] = [];
-  for (const [index, name] of ACT_NAMES.slice(0, count).entries()) {
+export interface TourOptions {
+  /** An enrolled approver's key. */
+  visitor: OwnKey;
+  /** So many acts. */
+  count: number;
+  /** Acts that were played before. */
+  before: TourResult['acts'];
+  /** Where it is kept how far the tour has come. */
+  dir: string;
+}
+
+/** Plays the acts in order. Each one stands on those before it, so the tour stops at the first that does not end as announced. */
+export async function tour(stage: Stage, meter: Pick<Meter, 'phase'>, { visitor, count, before, dir }: TourOptions): Promise<TourResult> {
+  const acts = [...before];
+  const left = ACT_NAMES.slice(before.length);
+  for (const name of left.slice(0, count)) {
     const { title, shows, expects } = ACTS[name];
-    if (acts.some(({ asAnnounced }) => !asAnnounced)) {
-      acts.push(actResult(name, null));
-      continue;
-    }
-    const result = await meter.phase(`${index + 1}. ${title}`, async () => {
+    keepProgress(dir, acts, name);
+    const result = await meter.phase(`${acts.length + 1}. ${title}`, async () => {
       stage.note(`  ${shows}\n  announced: ${expects}`);
       return actResult(name, await play(name, stage, visitor));
     });
     stage.note(`  ${result.asAnnounced ? 'as announced' : 'NOT as announced'}: ${result.seen?.end}`);
     acts.push(result);
+    keepProgress(dir, acts, null);
+    if (!result.asAnnounced) break;
   }
-  return { acts, asAnnounced: acts.every(({ asAnnounced }) => asAnnounced) };
+  const asAnnounced = acts.every((act) => act.asAnnounced);
+  return { acts: [...acts, ...ACT_NAMES.slice(acts.length).map((name) => actResult(name, null))], asAnnounced };
 }

@@ -6,13 +6,9 @@ import { judgeWatch, levelPerClass, eInWords, type Arm } from '../../../core/wat
 import { percent, short, table } from '../../output.ts';
 import type { Stage } from '../story.ts';
 import type { Seen } from './acts.ts';
-import { ask, messagesOf, traffic } from './traffic.ts';
+import { ask, DAYS, messagesOf, traffic } from './traffic.ts';
 
-const USUAL = { startId: 235, count: 40, share: 0.34 } as const;
-const CHANGED = { startId: 275, share: 1, form: 'quoted' } as const;
 const BATCH = 20;
-/** Messages of the new kind at most. */
-const MOST_CHANGED = 240;
 const LAST_LOOK_MS = 20_000;
 
 const armText = ({ answers, failing, rate }: Arm): string => `${failing} of ${answers} fail (${percent(rate)})`;
@@ -36,7 +32,7 @@ export async function rollback(stage: Stage): Promise<Seen> {
   };
   let watch = await read();
   note(`  generation ${entry.generation}: ${entry.live ? short(entry.live) : 'base'} is live, ${watch.holdback ? short(watch.holdback) : 'base'} is held back for ${percent(watch.policy.share)} of requests; a false alarm in the whole watch has a chance of at most ${watch.policy.alpha}`);
-  await traffic(stage, messagesOf(USUAL), 'messages as before');
+  await traffic(stage, messagesOf(DAYS.usual), 'messages as before');
   await sleep((watch.policy.pollSeconds + 1) * 1000, undefined, { signal });
   watch = await read();
   note(`  before the change, watch ${watch.status}:\n${await countsText(stage, watch)}`);
@@ -44,9 +40,10 @@ export async function rollback(stage: Stage): Promise<Seen> {
 
   const changedAt = Date.now();
   note('  NOW the traffic changes: remarks hold quoted words');
+  const changed = messagesOf(DAYS.changed);
   let sent = 0;
-  while (watch.status === 'open' && sent < MOST_CHANGED) {
-    await traffic(stage, messagesOf({ ...CHANGED, startId: CHANGED.startId + sent, count: BATCH }), `messages with quoted words, ${sent + 1} to ${sent + BATCH}`);
+  while (watch.status === 'open' && sent < changed.length) {
+    await traffic(stage, changed.slice(sent, sent + BATCH), `messages with quoted words, ${sent + 1} to ${sent + BATCH}`);
     sent += BATCH;
     watch = await read();
   }
@@ -55,8 +52,7 @@ export async function rollback(stage: Stage): Promise<Seen> {
   const after = await store.channel(channel);
   if (watch.status === 'rolled_back' && after !== null) {
     note(`  generation ${after.generation}, by ${after.by}: ${after.live ? `adapter ${short(after.live)}` : 'the base model'} is live again, ${((Date.parse(after.time) - changedAt) / 1000).toFixed(1)} s after the first changed request (${sent} were sent), by nobody's hand`);
-    const again = messagesOf({ ...CHANGED, count: BATCH / 2 });
-    const answers = await ask(stage, again, { what: 'the first changed messages again', prefix: 'again-' });
+    const answers = await ask(stage, changed.slice(0, BATCH / 2), { what: 'the first changed messages again', prefix: 'again-' });
     note(`  answered again by ${[...new Set(answers.map(({ adapter }) => short(adapter)))].join(', ')}`);
   }
   note(`  look at it: ratchet watch show ${channel}\n              ratchet channel history ${channel}\n              ratchet trace ${channel}@${entry.generation}`);
