@@ -11,6 +11,7 @@ import { answerText, equalsTruth } from '../../examples/tickets/truth.ts';
 import type { Digest, RunRecord } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { keyedUnit } from '../../core/digest.ts';
+import { eInWords } from '../../core/watch/judge.ts';
 import { rollBack } from '../rollback.ts';
 import { importTruths } from '../commands/label.ts';
 import { startedRun } from '../commands/run.ts';
@@ -155,7 +156,9 @@ export async function describeNight(stage: Stage, run: RunRecord): Promise<void>
         ['  both right / both wrong', `${verdict.bothPass} / ${verdict.bothFail}`],
         ['  only the candidate right (b)', verdict.b],
         ['  only the current right (c)', verdict.c],
-        ['  exact one-sided McNemar', `p = ${verdict.pOneSided.toPrecision(3)} against a level of ${verdict.level}`],
+        verdict.eProcess
+          ? ['  e-process', `e = ${eInWords(verdict.eProcess.logE)} after ${verdict.eProcess.looks} look(s), ${Number((1 / verdict.level).toPrecision(4))} wanted`]
+          : ['  exact one-sided McNemar', `p = ${verdict.pOneSided.toPrecision(3)} against a level of ${Number(verdict.level.toPrecision(4))}`],
         ['  gain', `${(verdict.effect * 100).toFixed(1)} points, 95 % interval ${(verdict.interval[0] * 100).toFixed(1)} to ${(verdict.interval[1] * 100).toFixed(1)}`],
         ...verdict.guards.map((guard): [string, string] => [`  guard ${guard.id}`, `${guard.result}, harm ${guard.harm.toFixed(3)} (${guard.lower.toFixed(3)} to ${guard.upper.toFixed(3)}), margin ${guard.margin}`]),
       ],

@@ -17,10 +17,13 @@ const ASKED_AGAIN = 20;
 
 /** What a decision that nobody may make comes to: the code of its refusal. */
 async function refusalOf(decision: Promise<unknown>): Promise<string> {
-  const error = await decision.then(() => null, (reason: unknown) => reason);
-  if (error === null) return 'let in';
-  if (error instanceof RatchetError) return error.code;
-  throw error;
+  try {
+    await decision;
+    return 'let in';
+  } catch (error) {
+    if (error instanceof RatchetError) return error.code;
+    throw error;
+  }
 }
 
 async function forge({ store, client, note, loaded }: Stage, runId: string, visitor: OwnKey): Promise<boolean> {
@@ -77,7 +80,7 @@ export async function promotion(stage: Stage): Promise<Seen> {
   note(`  ${channel}: generation ${entry?.generation ?? 0}, ${entry?.live ? `adapter ${short(entry.live)}` : 'the base model'}, ${entry?.action} by ${entry?.by}, verdict ${short(entry?.verdictDigest)}`);
   const answers = await ask(stage, messages, { what: `${ASKED_AGAIN} messages of the day before the promotion`, prefix: 'again-' });
   note(`  before: the base model answered all of them (generation 0)\n  after: ${byAnswerer(messages, answers)}`);
-  note(`  look at it: ratchet channel history ${channel}\n              ratchet channel holdback ${channel}\n              ratchet trace ${channel}@${entry?.generation ?? 0}`);
+  note(`  look at it: ratchet channel ${channel}\n              ratchet channel holdback ${channel}\n              ratchet trace ${channel}`);
   const served = answers.some(({ adapter }) => adapter !== null && adapter === entry?.live);
   return { end: served && entry?.action === 'promoted' ? 'promoted' : 'not served', id: run?.runId ?? '', reason: run?.reason ?? null };
 }

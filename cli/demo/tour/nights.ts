@@ -60,6 +60,6 @@ export async function heldGoesOn(stage: Stage): Promise<Seen> {
     stage.note('  still held: the next night takes the next fresh cases');
     seen = await ended(stage, await night(stage, { reason: 'tour: more fresh cases for the held candidate', approve: false }));
   }
-  look(stage, `ratchet run show ${seen.id}`, `ratchet gate ledger ${channel}`, `ratchet channel history ${channel}`);
+  look(stage, `ratchet run show ${seen.id}`, `ratchet gate ledger ${channel}`, `ratchet channel ${channel}`);
   return seen;
 }

@@ -55,7 +55,7 @@ export async function rollback(stage: Stage): Promise<Seen> {
     const answers = await ask(stage, changed.slice(0, BATCH / 2), { what: 'the first changed messages again', prefix: 'again-' });
     note(`  answered again by ${[...new Set(answers.map(({ adapter }) => short(adapter)))].join(', ')}`);
   }
-  note(`  look at it: ratchet watch show ${channel}\n              ratchet channel history ${channel}\n              ratchet trace ${channel}@${entry.generation}`);
+  note(`  look at it: ratchet watch show ${channel}\n              ratchet channel ${channel}\n              ratchet trace ${channel}`);
   const isBack = watch.status === 'rolled_back' && after?.live === watch.holdback;
   return { end: isBack ? 'rolled_back' : watch.status, id: `watch/${channel}@${entry.generation}`, reason: watch.reason };
 }
