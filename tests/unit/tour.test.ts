@@ -1,7 +1,11 @@
 // The tour's pure parts: its messages, its shuffled import, which cases its nights draw, and what is said at its end.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACT_NAMES, actResult, renderActs } from '../../cli/demo/tour/acts.ts';
+import { keepProgress, readProgress } from '../../cli/demo/tour/progress.ts';
 import { DAYS, messagesOf, shuffledTruths, TOUR_SEED } from '../../cli/demo/tour/traffic.ts';
 import { gatewaySource } from '../../cli/demo/corrections.ts';
 import type { Message } from '../../core/contracts/index.ts';
@@ -108,5 +112,40 @@ describe('the closing table', () => {
     expect(text).toMatch(/1\. A night with too few blind cases +skipped +skipped +nightly\/a\n/);
     expect(text).toMatch(/held {2}<- not as announced +nightly\/b\n/);
     expect(text).toMatch(/not reached +-$/);
+  });
+});
+
+describe('what is kept of a tour', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'ratchet-tour-'));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  const skipped = actResult('skipped', { end: 'skipped', id: 'nightly/a', reason: 'too few' });
+  /** The command; it starts no server where the folder is refused. */
+  const demo = (...args: string[]) => {
+    const env = { PATH: process.env['PATH'], RATCHET_HOME: join(dir, 'home'), RATCHET_WORKLOADS: 'examples/tour/workload.yaml' };
+    const { status, stderr } = spawnSync(process.execPath, [join(repositoryRoot, 'cli/main.ts'), 'demo', ...args], { env, encoding: 'utf8' });
+    return { status, stderr };
+  };
+
+  it('goes on after the acts that ended as announced', () => {
+    keepProgress(dir, [skipped], null);
+    expect(readProgress(dir)).toEqual([skipped]);
+  });
+
+  it('does not go on after an act that was interrupted or ended otherwise, nor where there was no tour', () => {
+    keepProgress(dir, [skipped], 'rejected');
+    expect(() => readProgress(dir)).toThrow(/"rejected" .* was interrupted/);
+    keepProgress(dir, [skipped, actResult('rejected', { end: 'held', id: 'nightly/b', reason: null })], null);
+    expect(() => readProgress(dir)).toThrow(/"rejected" .* did not end as announced/);
+    expect(demo('--go-on', '--dir', dir)).toMatchObject({ status: 2, stderr: expect.stringMatching(/begin anew/) as string });
+    expect(() => readProgress(join(dir, 'nothing'))).toThrow(/holds no tour/);
+  });
+
+  it('is never somebody else\'s: a folder with files in it is refused, and stays as it is', () => {
+    writeFileSync(join(dir, 'letter.txt'), 'dear');
+    const before = readdirSync(dir);
+    expect(demo('--tour', '--dir', dir)).toMatchObject({ status: 2, stderr: expect.stringMatching(/--dir: .* is not empty/) as string });
+    expect(demo('--dir', dir)).toMatchObject({ status: 2 });
+    expect(readdirSync(dir)).toEqual(before);
+    expect(demo('--tour', '--approve')).toMatchObject({ status: 2 });
   });
 });
