@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACT_NAMES, actResult, renderActs } from '../../cli/demo/tour/acts.ts';
 import { keepProgress, readProgress } from '../../cli/demo/tour/progress.ts';
 import { DAYS, messagesOf, shuffledTruths, TOUR_SEED } from '../../cli/demo/tour/traffic.ts';
+import { sinceThen } from '../../cli/demo/tour/rollback.ts';
 import { gatewaySource } from '../../cli/demo/corrections.ts';
 import type { Message } from '../../core/contracts/index.ts';
 import { clusterIdOf, sideOf } from '../../core/curate/cluster.ts';
@@ -112,6 +113,18 @@ describe('the closing table', () => {
     expect(text).toMatch(/1\. A night with too few blind cases +skipped +skipped +nightly\/a\n/);
     expect(text).toMatch(/held {2}<- not as announced +nightly\/b\n/);
     expect(text).toMatch(/not reached +-$/);
+  });
+});
+
+describe('the counts since the change', () => {
+  it('leave out what was counted before it, of both arms', () => {
+    const at = (live: [number, number], holdback: [number, number]) => [{ window: 0, share: 0.3, live: { answers: live[0], failing: live[1] }, holdback: { answers: holdback[0], failing: holdback[1] } }];
+    const before = [{ class: 'malformed_json' as const, strata: at([33, 1], [7, 0]), callers: [] }];
+    const now = [
+      { class: 'truncated' as const, strata: at([78, 2], [22, 0]), callers: [] },
+      { class: 'malformed_json' as const, strata: at([78, 37], [22, 1]), callers: [] },
+    ];
+    expect(sinceThen(before, now)).toBe('malformed_json since the change: 36 of 45 answers of the new adapter, 1 of 15 of the former');
   });
 });
 

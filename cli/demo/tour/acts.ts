@@ -57,7 +57,7 @@ export const ACTS = {
   'rolled back': {
     title: 'Traffic changes, and the former adapter comes back by itself',
     expects: 'rolled_back',
-    shows: 'First traffic as before. Then the stated change: every remark holds words in quotation marks, which the new adapter copies into its JSON without escaping them, as no lesson had shown it. The former adapter knows of no remarks and answers well-formed JSON. Thirty of a hundred requests are still its own.',
+    shows: 'First traffic as before. Then the stated change: every remark holds words in quotation marks, which the new adapter copies into its JSON mostly without escaping them, as no lesson had shown it. The former adapter knows of no remarks and leaves them out. Three in ten requests are still its own.',
   },
 } as const satisfies Record<string, Act>;
 

@@ -8,6 +8,7 @@ import { approval, promotion } from './approval.ts';
 import { heldGoesOn, heldNight, rejectedNight, skippedNight } from './nights.ts';
 import { keepProgress } from './progress.ts';
 import { rollback } from './rollback.ts';
+import { untilServed } from './traffic.ts';
 
 function play(name: ActName, stage: Stage, visitor: OwnKey): Promise<Seen> {
   switch (name) {
@@ -44,6 +45,7 @@ export interface TourOptions {
 /** Plays the acts in order. Each one stands on those before it, so the tour stops at the first that does not end as announced. */
 export async function tour(stage: Stage, meter: Pick<Meter, 'phase'>, { visitor, count, before, dir }: TourOptions): Promise<TourResult> {
   const acts = [...before];
+  await untilServed(stage);
   const left = ACT_NAMES.slice(before.length);
   for (const name of left.slice(0, count)) {
     const { title, shows, expects } = ACTS[name];

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WatchRecord } from '../../../core/contracts/index.ts';
 import { RatchetError } from '../../../core/errors.ts';
-import { judgeWatch, levelPerClass, eInWords, type Arm } from '../../../core/watch/judge.ts';
+import type { ArmCount } from '../../../core/watch/e-process.ts';
+import { judgeWatch, levelPerClass, eInWords, type Arm, type ClassCounts } from '../../../core/watch/judge.ts';
 import { percent, short, table } from '../../output.ts';
 import type { Stage } from '../story.ts';
 import type { Seen } from './acts.ts';
@@ -18,6 +19,20 @@ async function countsText({ store }: Stage, { channel, generation, policy }: Wat
   if (looks.length === 0) return '  no arm has failed';
   const wanted = (1 / levelPerClass(policy.alpha)).toPrecision(4);
   return table(['  class', 'live (new)', 'held back (former)', `e (${wanted} wanted)`], looks.map((look) => [`  ${look.class}`, armText(look.live), armText(look.holdback), eInWords(look.logE)]));
+}
+
+/** What each arm came to between two readings, of the class that failed most in the live one. */
+export function sinceThen(before: readonly ClassCounts[], now: readonly ClassCounts[]): string {
+  const sums = (counts: ClassCounts | undefined, arm: 'live' | 'holdback'): ArmCount =>
+    (counts?.strata ?? []).reduce((sum, stratum) => ({ answers: sum.answers + stratum[arm].answers, failing: sum.failing + stratum[arm].failing }), { answers: 0, failing: 0 });
+  const changes = now.map((counts) => {
+    const start = before.find((each) => each.class === counts.class);
+    const change = (arm: 'live' | 'holdback'): ArmCount => ({ answers: sums(counts, arm).answers - sums(start, arm).answers, failing: sums(counts, arm).failing - sums(start, arm).failing });
+    return { class: counts.class, live: change('live'), holdback: change('holdback') };
+  });
+  const [most] = changes.toSorted((a, b) => b.live.failing - a.live.failing);
+  if (most === undefined) return 'nothing was counted';
+  return `${most.class} since the change: ${most.live.failing} of ${most.live.answers} answers of the new adapter, ${most.holdback.failing} of ${most.holdback.answers} of the former`;
 }
 
 export async function rollback(stage: Stage): Promise<Seen> {
@@ -38,6 +53,7 @@ export async function rollback(stage: Stage): Promise<Seen> {
   note(`  before the change, watch ${watch.status}:\n${await countsText(stage, watch)}`);
   if (watch.status !== 'open') return { end: `${watch.status} before the change`, id: `${channel}@${entry.generation}`, reason: watch.reason };
 
+  const before = await store.watchCounts(channel, entry.generation);
   const changedAt = Date.now();
   note('  NOW the traffic changes: remarks hold quoted words');
   const changed = messagesOf(DAYS.changed);
@@ -48,7 +64,7 @@ export async function rollback(stage: Stage): Promise<Seen> {
     watch = await read();
   }
   for (const deadline = Date.now() + LAST_LOOK_MS; watch.status === 'open' && Date.now() < deadline; watch = await read()) await sleep(500, undefined, { signal });
-  note(`  watch ${watch.status}: ${watch.reason ?? ''}\n${await countsText(stage, watch)}`);
+  note(`  watch ${watch.status}: ${watch.reason ?? ''}\n${await countsText(stage, watch)}\n  ${sinceThen(before, await store.watchCounts(channel, entry.generation))}`);
   const after = await store.channel(channel);
   if (watch.status === 'rolled_back' && after !== null) {
     note(`  generation ${after.generation}, by ${after.by}: ${after.live ? `adapter ${short(after.live)}` : 'the base model'} is live again, ${((Date.parse(after.time) - changedAt) / 1000).toFixed(1)} s after the first changed request (${sent} were sent), by nobody's hand`);

@@ -1,14 +1,19 @@
 // The tour's days: messages for the agent, corrections that the desk imports, and truths for the cases that the hash drew.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runAgent, type AgentAnswer } from '../../../examples/agent.ts';
 import { seededRandom } from '../../../examples/seeded-random.ts';
 import { answerText, equalsTruth } from '../../../examples/tickets/truth.ts';
 import { generateTourMessages, MAX_ANSWER_TOKENS, messagesFor, PROMPT_VERSION, type TourMessage, type TourOptions } from '../../../examples/tour/generate.ts';
+import { RatchetError } from '../../../core/errors.ts';
 import { importTruths } from '../../commands/label.ts';
 import { short } from '../../output.ts';
 import { gatewaySource, openCorrectionDesk } from '../corrections.ts';
 import { CONCURRENCY, TENANT, progress, untilIngested, type Stage } from '../story.ts';
 
 export const TOUR_SEED = 'pier';
+/** Share of messages that may stay without an answer. */
+const MOST_LOST = 0.1;
+const SERVED_WITHIN_MS = 180_000;
 const AUTHOR = 'tour desk (truth file)';
 
 /** The tour's days in order. Their sizes, the seed and the keys fix which cases a night draws; tests/unit/tour.test.ts says what they come to. */
@@ -57,7 +62,21 @@ export async function ask(stage: Stage, messages: readonly TourMessage[], option
     ...{ tickets: messages, promptOf: messagesFor, promptVersion: PROMPT_VERSION, maxTokens: MAX_ANSWER_TOKENS, interactionPrefix: options.prefix ?? '', onProgress: progress(stage, options.what) },
   });
   stage.signal.throwIfAborted();
+  const lost = answers.length - answered(answers);
+  if (lost > 0) stage.note(`  ${lost} got no answer`);
+  if (lost > answers.length * MOST_LOST) throw new RatchetError('SERVING_UNAVAILABLE', `${lost} of ${answers.length} messages got no answer; see the logs of gateway and vLLM`);
   return answers;
+}
+
+/** An engine that comes back empty gets the live adapter before it answers: waited for, as a client would. */
+export async function untilServed({ gatewayUrl, note, signal }: Stage): Promise<void> {
+  const ready = (): Promise<boolean> => fetch(`${gatewayUrl}/readyz`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => ok, () => false);
+  let told = false;
+  for (const deadline = Date.now() + SERVED_WITHIN_MS; !(await ready()); await sleep(500, undefined, { signal })) {
+    if (Date.now() > deadline) throw new RatchetError('SERVING_UNAVAILABLE', `the gateway is not ready after ${SERVED_WITHIN_MS / 1000} s; see its log`);
+    if (!told) note('  the gateway waits for the engine to have the live adapter');
+    told = true;
+  }
 }
 
 const answered = (answers: readonly AgentAnswer[]): number => answers.filter(({ error }) => error === undefined).length;
