@@ -152,7 +152,7 @@ export async function describeNight(stage: Stage, run: RunRecord): Promise<void>
     table(
       ['  gate', ''],
       [
-        ['  cases', `${verdict.n} of ${verdict.plannedN} planned, ${verdict.labelled} with a blind truth`],
+        ['  cases', `${verdict.n} of ${verdict.eProcess ? `at most ${verdict.plannedN}` : `${verdict.plannedN} planned`}, ${verdict.labelled} with a blind truth`],
         ['  both right / both wrong', `${verdict.bothPass} / ${verdict.bothFail}`],
         ['  only the candidate right (b)', verdict.b],
         ['  only the current right (c)', verdict.c],

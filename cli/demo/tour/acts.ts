@@ -47,7 +47,7 @@ export const ACTS = {
   held: {
     title: 'A candidate that is better by less than is proven',
     expects: 'held',
-    shows: 'Some messages now end in a remark, and the desk wants it repeated. A new adapter learns it. But few of the cases that the hash drew hold a remark, so that it can gain few: sizes of the days, seed and keys of the tour are fixed so that 7 of 15 do, where 9 gained and none lost would be proof. What it makes of them is its own doing.',
+    shows: 'Some messages now end in a remark, and the desk wants it repeated. A new adapter learns it. But few of the cases that the hash drew hold a remark, so that it can gain few: sizes of the days, messages and keys are fixed so that, without --seed, 7 of 15 do, where 9 gained and none lost would be proof. What it makes of them is its own doing.',
   },
   'goes on': {
     title: 'The held candidate goes on with fresh cases',
