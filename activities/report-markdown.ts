@@ -1,5 +1,6 @@
 // A run's report for people: what came in, what was trained, the verdict and why, the suites, each flip, what it cost.
 import type { Digest } from '../core/contracts/index.ts';
+import { levelText } from '../core/gate/levels.ts';
 import { reestimateInWords } from '../core/gate/reestimate.ts';
 import type { ArmSummary, Rate } from '../core/suites/summary.ts';
 import type { Flip, FlipSide } from './flips.ts';
@@ -63,7 +64,7 @@ function planned({ run: { plan } }: RunReport): string {
   const { plannedN, freshCases, missingCases, smallestGain, power, level, guards, warnings } = plan;
   return [
     '## What was planned',
-    `${plannedN} cases find a gain of ${percent(smallestGain)} with power ${power.toFixed(2)} at level ${level}; ${freshCases} fresh cases were at hand, ${missingCases} missing.`,
+    `${plannedN} cases find a gain of ${percent(smallestGain)} with power ${power.toFixed(2)} at level ${levelText(level)}; ${freshCases} fresh cases were at hand, ${missingCases} missing.`,
     ...(guards.length === 0 ? [] : [['| guard | cases to pass a harmless candidate |', '| --- | --- |', ...guards.map(({ id, wanted }) => row(id, wanted ?? 'more than can be planned for'))].join('\n')]),
     ...warnings.map((warning) => `Note: ${warning}.`),
   ].join('\n\n');
@@ -86,7 +87,7 @@ function verdict({ verdict: found, channel, evaluation }: RunReport): string {
       row('candidate passes', bothPass, b),
       row('candidate fails', c, bothFail),
     ].join('\n'),
-    `One-sided p = ${pOneSided.toPrecision(4)} at level ${level}; effect ${percent(effect)}, 95 % interval ${percent(interval[0])} to ${percent(interval[1])}; ${found.labelled} cases with a blind truth. ${
+    `One-sided p = ${pOneSided.toPrecision(4)} at level ${levelText(level)}; effect ${percent(effect)}, 95 % interval ${percent(interval[0])} to ${percent(interval[1])}; ${found.labelled} cases with a blind truth. ${
       found.selfDisagreement === null ? '' : `The current adapter disagreed with itself on ${percent(found.selfDisagreement)} of ${evaluation?.repeated === undefined ? '' : `${evaluation.repeated} `}repeated cases.`
     }`.trim(),
     ...(evaluation?.productionBuild === undefined ? [] : [`Asked on replicas apart from production's: engine ${evaluation.engineBuild}${evaluation.productionBuild === evaluation.engineBuild ? ', as production runs' : `, while production runs ${evaluation.productionBuild}: nothing is promoted on such an evaluation`}.`]),

@@ -1,6 +1,7 @@
 // The summary of a waiting promotion as a person reads it on a terminal.
 import { approversNeeded } from '../core/approval/rules.ts';
 import type { WaitingPromotion } from '../core/contracts/index.ts';
+import { levelText } from '../core/gate/levels.ts';
 import type { AnswerShown, ApprovalSummary, FlipShown } from '../activities/approval-summary.ts';
 import { fields, percent, short, table } from './output.ts';
 
@@ -66,7 +67,7 @@ export function summaryText(summary: ApprovalSummary, options: { whole: boolean;
       fields([
         ['decision', `${verdict.decision}: ${verdict.reason}`],
         ['cases', `${verdict.n} of ${verdict.plannedN} planned, ${verdict.labelled} with a blind truth; both pass ${counts.bothPass}, both fail ${counts.bothFail}`],
-        ['one-sided p', `${verdict.pOneSided.toPrecision(3)} against a level of ${verdict.level}`],
+        ['one-sided p', `${verdict.pOneSided.toPrecision(3)} against a level of ${levelText(verdict.level)}`],
         ['gain', `${percent(verdict.effect)}, 95 % interval ${percent(verdict.interval[0])} to ${percent(verdict.interval[1])}`],
         ['current disagrees with itself', verdict.selfDisagreement === null ? null : percent(verdict.selfDisagreement)],
         ...(verdict.warnings ?? []).map((warning): [string, string] => ['note', harmless(warning)]),

@@ -5,7 +5,7 @@ import type { Digest, GatePolicy } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
 import { reasonOfProcess, type EProcess } from '../../core/gate/e-process.ts';
 import { whyOver, type HeldCandidate } from '../../core/gate/held.ts';
-import { gateLedger, levelsOfDecision, type DecisionLevels, type GateLedger } from '../../core/gate/levels.ts';
+import { gateLedger, levelsOfDecision, levelText, type DecisionLevels, type GateLedger } from '../../core/gate/levels.ts';
 import { planNight, type NightPlan } from '../../core/gate/plan.ts';
 import { casesForGain } from '../../core/gate/power.ts';
 import type { GateDecision } from '../../stores/ports.ts';
@@ -121,13 +121,11 @@ export function addGateBooks(gate: Command): void {
 }
 
 const points = (gain: number): string => `${Number((gain * 100).toFixed(1))} points`;
-const level = (value: number): string => String(Number(value.toPrecision(4)));
-
 function renderPlan({ policy, levels, discordance, plan, others }: PlanResult): string {
   const lines: [string, unknown][] = [
     ['wanted', `${plan.n} cases: a gain of ${points(policy.smallestGain)} is then found with power ${plan.power.toFixed(2)} where the arms disagree on ${percent(discordance)}`],
     ['fresh', `${plan.freshCases}; ${plan.missingCases} missing`],
-    ['level', `${level(levels.test)} for the test${levels.eProcess > 0 ? `, ${level(levels.eProcess)} for the e-process after hold` : ''}: alpha ${policy.alpha} in ${policy.periodDays} days, ${policy.decisionsPerPeriod} decision(s)`],
+    ['level', `${levelText(levels.test)} for the test${levels.eProcess > 0 ? `, ${levelText(levels.eProcess)} for the e-process after hold` : ''}: alpha ${policy.alpha} in ${policy.periodDays} days, ${policy.decisionsPerPeriod} decision(s)`],
     ...plan.guards.map((guard): [string, unknown] => [`guard ${guard.id}`, guard.wanted === null ? 'more cases than can be planned for' : `about ${guard.wanted} cases to pass a harmless candidate`]),
     ...plan.lacks.map((lack): [string, unknown] => ['lacks', lack]),
     ...plan.warnings.map((warning): [string, unknown] => ['note', warning]),
@@ -144,8 +142,8 @@ function renderLedger(value: LedgerResult): string {
     ['channel', value.channel],
     ['period', value.periodStart === null ? 'begins with the next decision' : `${value.periodStart} to ${value.periodEnd}`],
     ['decisions', `${value.decisionsMade} of ${value.decisionsPlanned} made`],
-    ['alpha', `${level(value.alphaSpent)} of ${level(value.alpha)} spent, ${level(value.alphaLeft)} left`],
-    ['level', `${level(value.levels.test)} for a test${value.levels.eProcess > 0 ? `, ${level(value.levels.eProcess)} for its e-process` : ''}`],
+    ['alpha', `${levelText(value.alphaSpent)} of ${levelText(value.alpha)} spent, ${levelText(value.alphaLeft)} left`],
+    ['level', `${levelText(value.levels.test)} for a test${value.levels.eProcess > 0 ? `, ${levelText(value.levels.eProcess)} for its e-process` : ''}`],
     ['cases', `${value.casesFresh} fresh, ${value.casesRetired} retired`],
     ['held', held === null ? 'none' : `adapter ${short(held.candidateDigest)}, ${held.looks.length} look(s), ${held.n} of ${held.maxCases} cases: ${held.reason}${held.endsBecause === null ? '' : ` It ends with the next night: ${held.endsBecause}.`}`],
   ];

@@ -3,6 +3,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { RunRecord, RunRequest, Verdict } from '../../core/contracts/index.ts';
 import { RatchetError } from '../../core/errors.ts';
+import { levelText } from '../../core/gate/levels.ts';
 import { reportMarkdown } from '../../activities/report-markdown.ts';
 import { reportTexts, type RunReport } from '../../activities/report.ts';
 import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
@@ -17,7 +18,7 @@ const verdictRows = (verdict: Verdict | null): [string, string][] =>
   verdict === null
     ? []
     : [
-        ['cases', `${verdict.n} of ${verdict.plannedN}: ${verdict.b} gained, ${verdict.c} lost, p = ${verdict.pOneSided.toPrecision(3)} at level ${verdict.level}`],
+        ['cases', `${verdict.n} of ${verdict.plannedN}: ${verdict.b} gained, ${verdict.c} lost, p = ${verdict.pOneSided.toPrecision(3)} at level ${levelText(verdict.level)}`],
         ['self-disagreement', verdict.selfDisagreement === null ? 'not measured' : `${(verdict.selfDisagreement * 100).toFixed(1)} % of the repeated cases`],
         ...verdict.guards.map((guard): [string, string] => [`guard ${guard.id}`, guard.result]),
         ...(verdict.warnings ?? []).map((warning): [string, string] => ['note', warning]),
@@ -33,7 +34,7 @@ const runFields = (run: RunRecord, verdict: Verdict | null = null): string =>
     ['request', run.requestId],
     ['manifest', run.manifestDigest],
     ['dataset', run.datasetDigest],
-    ['plan', run.plan && `${run.plan.plannedN} cases for a gain of ${(run.plan.smallestGain * 100).toFixed(1)} points with power ${run.plan.power.toFixed(2)} at level ${run.plan.level}; ${run.plan.freshCases} fresh, ${run.plan.missingCases} missing`],
+    ['plan', run.plan && `${run.plan.plannedN} cases for a gain of ${(run.plan.smallestGain * 100).toFixed(1)} points with power ${run.plan.power.toFixed(2)} at level ${levelText(run.plan.level)}; ${run.plan.freshCases} fresh, ${run.plan.missingCases} missing`],
     ['adapter', run.adapterDigest],
     ['verdict', run.verdictDigest && `${run.decision ?? ''} ${run.verdictDigest}`],
     ...verdictRows(verdict),

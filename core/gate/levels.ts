@@ -69,3 +69,6 @@ export function gateLedger(
     casesRetired: retired,
   };
 }
+
+/** For people: shares of alpha are sums of binary fractions. */
+export const levelText = (level: number): string => String(Number(level.toPrecision(4)));

@@ -64,6 +64,23 @@ export function keyBlocksIn(text: string, claim: (span: Span) => void): void {
   }
 }
 
+/** Whether the text ends inside the block of a private key. */
+export function endsInKeyBlock(text: string): boolean {
+  const begin = text.lastIndexOf('-----BEGIN');
+  if (begin < 0 || text.length - begin > MAX_KEY_BLOCK) return false;
+  const block = new RegExp(`^${KEY_BLOCK.source}[A-Za-z0-9+/=\\s]*$`);
+  return block.test(text.slice(begin));
+}
+
+/** How much at the start of a text goes on with a private key that the text before leaves open: up to its end, or as far as it looks like one. */
+export function keyBodyLength(text: string): number {
+  const head = text.slice(0, MAX_KEY_BLOCK);
+  const closed = /^[A-Za-z0-9+/=\s]*(?=-----END)/.exec(head);
+  // Without a space there are no words in it.
+  const whole = /^[A-Za-z0-9+/=\r\n]*$/.exec(head);
+  return (closed ?? whole ?? /^[A-Za-z0-9+/=]*(?:\s*\n[A-Za-z0-9+/=]{40,})*/.exec(head))?.[0].length ?? 0;
+}
+
 /** The password between user and host, from the :// at `at`. */
 export function urlPassword(text: string, at: number): Span | null {
   if (!/[A-Za-z0-9]/.test(text[at - 1] ?? '')) return null;

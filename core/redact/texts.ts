@@ -2,6 +2,7 @@
 import type { Interaction, Message, TextPart, ToolCall } from '../contracts/index.ts';
 import { unescaped } from './escapes.ts';
 import type { Span } from './kinds.ts';
+import { endsInKeyBlock, keyBodyLength } from './secrets.ts';
 
 export interface TextMap {
   text(text: string): string;
@@ -75,18 +76,28 @@ export function textsOf(interaction: Interaction): string[] {
 /** Characters on either side of a border that are looked at: no value is longer. */
 const REACH = 400;
 
-/** A line break ends every value that a pattern finds, but for a block of a key and a telephone number with its extension on the next line. */
+/** A line break ends every value that a pattern finds, but for a telephone number with its extension on the next line (and the block of a key, which is looked for apart). */
 const endsAtBreak = (left: string, right: string): boolean =>
-  (left.endsWith('\n') || right.startsWith('\n')) && !left.includes('-----BEGIN') && !/^\s?(?:x|ext|durchwahl|poste)/i.test(right);
+  (left.endsWith('\n') || right.startsWith('\n')) && !/^\s?(?:x|ext|durchwahl|poste)/i.test(right);
 
 /**
  * Replaces values that reach over the border between two texts, and leaves those alone that one of the texts shows whole.
- * A surrogate is parted where the value was; one of another length stands in the first text.
+ * A surrogate is parted where the value was; one of another length stands in the first text. What goes on with a private key of the
+ * text before is a secret of its own.
  * @param byPatterns patterns alone find values, no recogniser
  */
 export function crossing(texts: readonly string[], find: (text: string) => readonly Span[], byPatterns: boolean, surrogateOf: (span: Span, value: string) => string): string[] {
   const result = [...texts];
+  /** A private key goes on through whole texts. */
+  let inKey = false;
   for (let i = 0; i + 1 < result.length; i += 1) {
+    if (inKey || endsInKeyBlock(result[i] as string)) {
+      const next = result[i + 1] as string;
+      const length = keyBodyLength(next);
+      inKey = length > 0 && length >= next.trimEnd().length;
+      if (length > 0) result[i + 1] = surrogateOf({ kind: 'secret', start: 0, end: length, prefix: 0, cued: false }, next.slice(0, length)) + next.slice(length);
+      continue;
+    }
     const left = (result[i] as string).slice(-REACH);
     const right = (result[i + 1] as string).slice(0, REACH);
     if (byPatterns && endsAtBreak(left, right)) continue;

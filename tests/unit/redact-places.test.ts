@@ -4,6 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import { email, card, iban, ip, key, nationalId, phone, ssn, Draw } from '../../bench/redact-values.ts';
 import { DetectorSettings, type Interaction } from '../../core/contracts/index.ts';
 import { detect, sameVerdict } from '../../core/detect/index.ts';
+import { digestOfBytes } from '../../core/digest.ts';
 import { bech32Check, coinSort } from '../../core/redact/coins.ts';
 import { nationalIdSort } from '../../core/redact/accounts.ts';
 import { createRedactor, mapRange, names, textsOf, type Recogniser } from '../../core/redact/index.ts';
@@ -93,6 +94,23 @@ describe('wherever it stands', () => {
     // A line break ends a value, but for a number whose extension stands on the next line.
     expect(parts('card 4111 1111\n', '1111 1111')).toEqual(['card 4111 1111\n', '1111 1111']);
     expect(parts('call (415) 555-2671\n', 'x1234 please').join('')).not.toContain('2671');
+    expect(parts('-----BEGIN PRIVATE KEY-----\nMIIE', 'thanks a lot')[1]).toMatch(/^[a-z]{6} a lot$/);
+    expect(parts('use -----BEGIN PRIVATE KEY-----', 'now, or not')[1]).toMatch(/^[a-z]{3}, or not$/);
+  });
+
+  it('of a private key in every part that it goes on in', () => {
+    const line = (n: number): string => digestOfBytes(`line ${n}`).slice(7).repeat(2).slice(0, 64);
+    const lines = Array.from({ length: 12 }, (_, n) => line(n));
+    const key = `-----BEGIN RSA PRIVATE KEY-----\n${lines.join('\n')}\n-----END RSA PRIVATE KEY-----\nThat is all.`;
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 31, max: key.length - 45 }), { minLength: 1, maxLength: 4 }), (cuts) => {
+        const borders = [0, ...[...new Set(cuts)].sort((a, b) => a - b), key.length];
+        const texts = borders.slice(1).map((end, index) => key.slice(borders[index], end));
+        const kept = redactor.redactInteraction(interactionOf({ messages: [{ role: 'user', parts: texts.map((text) => ({ text, trusted: true })) }] })).interaction.messages[0]?.parts.map((part) => part.text) ?? [];
+        for (const one of lines) expect(kept.join('')).not.toContain(one.slice(0, 32));
+        expect(kept.join('').endsWith('\n-----END RSA PRIVATE KEY-----\nThat is all.')).toBe(true);
+      }),
+    );
   });
 
   it('in tool calls, tools, schemas, property names and attributes, by one surrogate', () => {
