@@ -7,7 +7,7 @@ const loaded = new Set<string>();
 /** About what a ticket's answer takes. */
 const CONTENT = JSON.stringify(`I am a stub, no model. ${'{"route":"billing","priority":"normal"} '.repeat(8)}`);
 
-const models = (): string => JSON.stringify({ object: 'list', data: [{ id: BASE, object: 'model', root: '/base', parent: null }, ...[...loaded].map((id) => ({ id, object: 'model', root: `/adapters/${id}`, parent: BASE }))] });
+const models = (): string => JSON.stringify({ object: 'list', data: [{ id: BASE, object: 'model', root: '/base', parent: null }, ...[...loaded].map((id) => ({ id, object: 'model', root: `/adapters/${id.replace('sha256:', '')}`, parent: BASE }))] });
 
 const server = createServer((req, res) => {
   const chunks: Buffer[] = [];
