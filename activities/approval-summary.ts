@@ -5,6 +5,7 @@ import type { AdapterManifest, Dataset, Digest, EvalCase, Outcome, Verdict, Wait
 import { RatchetError } from '../core/errors.ts';
 import { approvalsOf } from './approval.ts';
 import type { Deps } from './deps.ts';
+import { readOutcomes } from './flips.ts';
 import type { Cost, RunReport } from './report.ts';
 import { requestOf } from './runs.ts';
 
@@ -96,7 +97,7 @@ export async function approvalSummary(deps: Reading, promotion: WaitingPromotion
 async function outcomesOf(deps: Reading, evaluationDigest: Digest): Promise<Outcome[]> {
   const evaluation = (await deps.store.document(evaluationDigest))?.document as { outcomesDigest?: Digest } | undefined;
   if (evaluation?.outcomesDigest === undefined) throw new RatchetError('NOT_FOUND', `no evaluation ${evaluationDigest}`);
-  return Buffer.from(await deps.blobs.get(evaluation.outcomesDigest)).toString('utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Outcome);
+  return readOutcomes(deps.blobs, evaluation.outcomesDigest);
 }
 
 async function answerOf(deps: Reading, { answerDigest, finishReason, failureClasses, equalsTruth }: Outcome): Promise<AnswerShown> {

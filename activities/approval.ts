@@ -12,14 +12,7 @@ import { requestOf } from './runs.ts';
 const HOUR_MS = 3_600_000;
 export const MAX_COMMENT_BYTES = 4_000;
 
-export interface OpenPromotionInput {
-  schemaVersion: 1;
-  run: RunRef;
-  channel: string;
-  candidateDigest: Digest;
-  verdictDigest: Digest;
-  expectedGeneration: number;
-}
+export type OpenPromotionInput = Omit<PromoteInput, 'by' | 'approvalDigest'>;
 
 export interface OpenPromotionOutput {
   schemaVersion: 1;

@@ -1,4 +1,5 @@
 // Each case on which the arms disagreed, with both answers: what a promotion fixes and what it breaks.
+import { flipsOf } from '../core/approval/flips.ts';
 import { Outcome, type Digest } from '../core/contracts/index.ts';
 import type { BlobStore } from '../stores/ports.ts';
 import type { Evaluation } from './evaluate.ts';
@@ -22,16 +23,14 @@ export interface FlipSide {
   equalsTruth: boolean | null;
 }
 
+export const readOutcomes = async (blobs: Pick<BlobStore, 'get'>, outcomesDigest: Digest): Promise<Outcome[]> => (await readJsonLines(blobs, outcomesDigest)).map((line) => Outcome.parse(line));
+
 /** Lost ones first: they are what a person looks for. In order of the cases' digests. */
-export async function flipsOf(blobs: Pick<BlobStore, 'get'>, { outcomesDigest }: Pick<Evaluation, 'outcomesDigest'>): Promise<Flip[]> {
-  const outcomes = (await readJsonLines(blobs, outcomesDigest)).map((line) => Outcome.parse(line));
-  const byCase = new Map<Digest, Partial<Record<Outcome['arm'], Outcome>>>();
-  for (const outcome of outcomes) byCase.set(outcome.caseDigest, { ...byCase.get(outcome.caseDigest), [outcome.arm]: outcome });
+export async function reportedFlips(blobs: Pick<BlobStore, 'get'>, { outcomesDigest }: Pick<Evaluation, 'outcomesDigest'>): Promise<Flip[]> {
+  const { fixes, breaks } = flipsOf(await readOutcomes(blobs, outcomesDigest));
   const side = ({ answerDigest, failureClasses, equalsTruth }: Outcome): FlipSide => ({ answerDigest, failureClasses, equalsTruth });
-  const flips = [...byCase].flatMap(([caseDigest, { current, candidate }]): Flip[] =>
-    !current || !candidate || current.pass === candidate.pass ? [] : [{ caseDigest, change: candidate.pass ? 'gained' : 'lost', current: side(current), candidate: side(candidate) }],
-  );
-  return flips.toSorted((a, b) => (a.change === b.change ? (a.caseDigest < b.caseDigest ? -1 : 1) : a.change === 'lost' ? -1 : 1));
+  const told = (pairs: typeof fixes, change: Flip['change']): Flip[] => pairs.map(({ caseDigest, current, candidate }) => ({ caseDigest, change, current: side(current), candidate: side(candidate) }));
+  return [...told(breaks, 'lost'), ...told(fixes, 'gained')];
 }
 
 /** The text of an answer, cut where it is long. It was given to a redacted prompt; nothing raw is in it. */

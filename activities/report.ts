@@ -6,7 +6,7 @@ import type { Reestimate } from '../core/gate/reestimate.ts';
 import type { BlobStore } from '../stores/ports.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { readEvaluation, type Evaluation } from './evaluate.ts';
-import { answersOf, answerText, flipsOf, type Flip } from './flips.ts';
+import { answersOf, answerText, reportedFlips, type Flip } from './flips.ts';
 import { promotionIntentId } from './intents.ts';
 import { reportMarkdown } from './report-markdown.ts';
 import { reestimateBy } from './reestimate.ts';
@@ -94,7 +94,7 @@ async function buildReport(deps: Deps, record: RunRecord, cost: Cost | null): Pr
     training: manifest?.training ?? null,
     verdict,
     evaluation: evaluation && part(evaluation),
-    flips: evaluation ? await flipsOf(deps.blobs, evaluation) : [],
+    flips: evaluation ? await reportedFlips(deps.blobs, evaluation) : [],
     ...(reestimate === null ? {} : { reestimate }),
     channel: channel && { name: channel.channel, generation: channel.generation, live: channel.live },
     cost: cost ?? (await formerCost(deps, record.reportDigest)),

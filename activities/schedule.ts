@@ -1,7 +1,7 @@
 // A workload's schedules on Temporal (the nights, and the look for bursts that starts one early), and the one way to start a run by
 // hand: a stored request, then a trigger of the nights' schedule.
 import { randomUUID } from 'node:crypto';
-import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type Client, type ScheduleHandle, type ScheduleOptions } from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type Client, type ScheduleDescription, type ScheduleHandle, type ScheduleOptions } from '@temporalio/client';
 import type { RunOptions, RunRecord, RunRequest, Workload } from '../core/contracts/index.ts';
 import type { MetadataStore } from '../stores/ports.ts';
 import { scheduleOf } from './budget.ts';
@@ -70,14 +70,14 @@ export async function triggerRun(client: Client, store: Pick<MetadataStore, 'cre
 /** Asks for a run unless nobody would start it: `paused` by a person, or another one is under way. */
 export async function triggerUnlessBusy(client: Client, store: Pick<MetadataStore, 'createRequest'>, workload: string, by: string, reason: string): Promise<'started' | 'paused' | 'busy'> {
   const handle = client.schedule.getHandle(scheduleId(workload));
-  if ((await handle.describe()).state.paused) return 'paused';
-  if (await isUnderWay(client, handle)) return 'busy';
+  const description = await handle.describe();
+  if (description.state.paused) return 'paused';
+  if (await isUnderWay(client, description)) return 'busy';
   await triggerRun(client, store, workload, by, reason);
   return 'started';
 }
 
-async function isUnderWay(client: Client, handle: ScheduleHandle): Promise<boolean> {
-  const { runningActions } = (await handle.describe()).info;
+async function isUnderWay(client: Client, { info: { runningActions } }: ScheduleDescription): Promise<boolean> {
   const names = await Promise.all(runningActions.map(async ({ workflow }) => (await client.workflow.getHandle(workflow.workflowId, workflow.firstExecutionRunId).describe()).status.name));
   return names.includes('RUNNING');
 }
@@ -89,8 +89,9 @@ async function isUnderWay(client: Client, handle: ScheduleHandle): Promise<boole
 async function untilSeenToEnd(client: Client, handle: ScheduleHandle): Promise<void> {
   const deadlineMs = performance.now() + SEEN_TO_END_MS;
   while (performance.now() < deadlineMs) {
-    if (await isUnderWay(client, handle)) return;
-    const { runningActions, recentActions } = (await handle.describe()).info;
+    const description = await handle.describe();
+    if (await isUnderWay(client, description)) return;
+    const { runningActions, recentActions } = description.info;
     const thisSecond = Math.floor(Date.now() / 1000);
     const named = recentActions.some(({ takenAt }) => Math.floor(takenAt.getTime() / 1000) === thisSecond);
     if (runningActions.length === 0 && !named) return;

@@ -1,5 +1,5 @@
 // The flow on the real Temporal server with the real steps and stores; the trainer and the serving engine are stood in for.
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -268,10 +268,7 @@ describe('a pipeline worker that is killed', () => {
   test('in the middle of an evaluation: the same result, no answer asked twice that was kept, one promotion', async () => {
     const alone = await startWorld({ worker: false });
     const children: ChildProcess[] = [];
-    const start = (): void => {
-      const entry = join(import.meta.dirname, '..', 'support', 'pipeline-process.ts');
-      children.push(spawn(process.execPath, [entry, alone.dir, 'killed', alone.temporal.address, alone.taskQueueOf('killed')], { stdio: 'ignore' }));
-    };
+    const start = (): void => void children.push(alone.startWorkerProcess('killed'));
     try {
       await alone.addWorkload('killed', { concurrency: 2 });
       const engine = alone.targetOf('killed');

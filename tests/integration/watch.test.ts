@@ -1,6 +1,5 @@
 // The watch on the real Temporal server, behind the real gateway and intake's own judgement; the engine is a stub that says it is one.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { InteractionEvent, WatchRecord } from '../../core/contracts/index.ts';
 import { nodesOf, traceDown } from '../../core/lineage/trace.ts';
@@ -170,10 +169,7 @@ describe('a pipeline worker that is killed while it watches', () => {
   test('is no end of the watch: the next one goes on where it was, and each answer counts once', async () => {
     const world = await startWorld({ worker: false });
     const children: ChildProcess[] = [];
-    const start = (): void => {
-      const entry = join(import.meta.dirname, '..', 'support', 'pipeline-process.ts');
-      children.push(spawn(process.execPath, [entry, world.dir, 'killed', world.temporal.address, world.taskQueueOf('killed')], { stdio: 'ignore' }));
-    };
+    const start = (): void => void children.push(world.startWorkerProcess('killed'));
     const channel = 'killed/production';
     try {
       await world.addWorkload('killed', { watch: WATCH });

@@ -1,4 +1,5 @@
 // The flow on the real Temporal server with the real steps and stores; only the trainer and the serving engine are stood in for.
+import { spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -110,6 +111,10 @@ export async function startWorld(options: { worker?: boolean } = {}) {
       }
     },
     taskQueueOf: (workload: string): string => `${TASK_QUEUE}-${workload}`,
+
+    /** A pipeline worker as a process of its own, for a test to kill. */
+    startWorkerProcess: (workload: string): ChildProcess =>
+      spawn(process.execPath, [join(import.meta.dirname, 'pipeline-process.ts'), dir, workload, temporal.address, world.taskQueueOf(workload)], { stdio: 'ignore' }),
 
     /** A workload with its schedule, records for one night, and a worker unless the world has none. */
     async addWorkload(name: string, settings: WorkloadOptions & { corrected?: number; cases?: number; gpuTaskQueue?: string } = {}) {
