@@ -41,7 +41,7 @@ function carriesData(url: string, scene: Scene, kind: Channel['kind']): boolean 
   const query = /[?#](.*)$/s.exec(plain)?.[1] ?? '';
   const stems = new Set(contentStems(query));
   let known = 0;
-  for (const stem of stems) if (stem.length >= 3 && (scene.trustedStems.has(stem) || scene.stemCounts.has(stem))) known += 1;
+  for (const stem of stems) if (stem.length >= 3 && (scene.trustedStems.has(stem) || scene.timesOf(stem) > 0)) known += 1;
   return known >= 2 || (known >= 1 && query.length >= 8) || /\d{2,}/.test(query);
 }
 

@@ -1,6 +1,5 @@
 // What a text says in another form: base64, hexadecimal, binary, Morse, URL escapes, leet, spelled out, backwards, shifted alphabets.
-import { remembered } from '../../remembered.ts';
-import { normalised } from './text.ts';
+import { flattened } from './text.ts';
 
 /** Encodings are decoded up to this length: an answer that hides a word does so early. */
 const MAX_DECODE_LENGTH = 64 * 1024;
@@ -30,13 +29,15 @@ const MORSE: Record<string, string> = { '.-': 'a', '-...': 'b', '-.-.': 'c', '-.
 
 const isReadable = (text: string): boolean => /[\p{L}\p{N}]/u.test(text) && !/[\x00-\x08\x0e-\x1f\ufffd]/.test(text);
 
-/** Six bits of a base64 letter. */
-const SEXTETS = new Map([...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].map((letter, bits) => [letter, bits]));
-SEXTETS.set('-', 62).set('_', 63);
+/** Six bits of a base64 letter, by its code. */
+const SEXTETS = new Int8Array(128).fill(-1);
+[...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].forEach((letter, bits) => (SEXTETS[letter.charCodeAt(0)] = bits));
+SEXTETS.set([62], '-'.charCodeAt(0));
+SEXTETS.set([63], '_'.charCodeAt(0));
 
 /** Whether base64 begins like text, by its first two bytes: most words do not, and need no decoding. */
-function mayBeText(token: string): boolean {
-  const [a = 0, b = 0, c = 0] = [SEXTETS.get(token[0] ?? ''), SEXTETS.get(token[1] ?? ''), SEXTETS.get(token[2] ?? '')];
+function mayBeText(text: string, at: number): boolean {
+  const [a = 0, b = 0, c = 0] = [SEXTETS[text.charCodeAt(at)], SEXTETS[text.charCodeAt(at + 1)], SEXTETS[text.charCodeAt(at + 2)]];
   const first = (a << 2) | (b >> 4);
   const second = ((b & 15) << 4) | (c >> 2);
   if (first < 0x80) return isTextByte(first) && (second < 0x80 ? isTextByte(second) : second >= 0xc2);
@@ -46,6 +47,47 @@ function mayBeText(token: string): boolean {
 /** Of ASCII: no control but white space (see `isReadable`). */
 const isTextByte = (byte: number): boolean => byte >= 0x0e ? byte >= 0x20 : byte >= 0x09;
 
+/** The signs of encodings that take eight or more of them in a row, each with a byte of its own in a mask. */
+const ROW = { base64: 0, hex: 1, binary: 2, morse: 3 } as const;
+const ROW_SIGNS: readonly [number, RegExp][] = [[ROW.base64, /[\w+/-]/], [ROW.hex, /[\da-fA-Fx\s:,\\]/], [ROW.binary, /[01]/], [ROW.morse, /[.·•\-–−_ /|]/]];
+const ROW_MASKS = Int32Array.from({ length: 0x10000 }, (_, code) => ROW_SIGNS.reduce((mask, [row, signs]) => (signs.test(String.fromCharCode(code)) ? mask | (0xff << (8 * row)) : mask), 0));
+
+const MIN_BASE64 = 6;
+/** From this length on a line of base64 may go on in the next. */
+const WRAPPED = 60;
+
+interface Survey {
+  has: (row: keyof typeof ROW) => boolean;
+  /** Runs of base64 letters that begin like text; null where one may be wrapped. */
+  base64: readonly string[] | null;
+}
+
+/**
+ * One pass over a text for what may be encoded in it: most texts have nothing of the kind, and need no patterns. Each byte of `rows` counts
+ * its sign's row in unary: a shift adds one, a foreign sign clears it (Baeza-Yates and Gonnet's shift-and).
+ */
+function survey(text: string): Survey {
+  let rows = 0;
+  let seen = 0;
+  let start = 0;
+  let base64: string[] | null = [];
+  const end = (at: number): void => {
+    if (at - start >= WRAPPED) base64 = null;
+    else if (at - start >= MIN_BASE64 && mayBeText(text, start)) base64?.push(text.slice(start, at));
+  };
+  for (let at = 0; at < text.length; at += 1) {
+    const mask = ROW_MASKS[text.charCodeAt(at)] as number;
+    rows = ((rows << 1) | 0x01010101) & mask;
+    seen |= rows;
+    if ((mask & 0xff) === 0) {
+      end(at);
+      start = at + 1;
+    }
+  }
+  end(text.length);
+  return { has: (row) => (seen & (0x80 << (8 * ROW[row]))) !== 0, base64 };
+}
+
 /** Readable stretches of a text in base64, hexadecimal, binary, Morse, URL or character escapes, as plain text. */
 export function decodedStretches(text: string): Decoded[] {
   const found: Decoded[] = [];
@@ -53,13 +95,17 @@ export function decodedStretches(text: string): Decoded[] {
   const keep = (encoding: string, plain: string): void => {
     if (isReadable(plain)) found.push({ encoding, text: plain });
   };
+  const { has, base64 } = survey(slice);
   // A wrapped block is one: line breaks inside it are no part of the alphabet.
-  for (const [token] of slice.matchAll(/(?:[A-Za-z0-9+/_-]{60,}\r?\n)*[A-Za-z0-9+/_-]{6,}={0,2}/g)) if (mayBeText(token)) keep('base64', Buffer.from(token, 'base64').toString('utf8').replace(/\ufffd+$/, ''));
-  for (const [token] of slice.matchAll(/(?:(?:\\x|0x|\b)?[0-9a-fA-F]{2}[\s:,]{0,2}){4,}/g)) keep('hex', Buffer.from(token.replace(/\\x|0x|[\s:,]/g, ''), 'hex').toString('utf8'));
-  for (const [token] of slice.matchAll(/(?:\b[01]{8}\b\s?){3,}/g)) keep('binary', String.fromCharCode(...token.trim().split(/\s/).map((byte) => parseInt(byte, 2))));
-  for (const [token] of slice.matchAll(/(?:[.·•\-–−_]{1,6}[ /|]{1,3}){5,}[.·•\-–−_]{0,6}/g)) {
-    const letters = token.replace(/[·•]/g, '.').replace(/[–−_]/g, '-').trim().split(/\s*[/|]\s*|\s{3}/).map((word) => word.split(/\s+/).map((sign) => MORSE[sign] ?? '').join(''));
-    keep('morse', letters.join(' '));
+  const tokens = base64 ?? (slice.match(/(?:[A-Za-z0-9+/_-]{60,}\r?\n)*[A-Za-z0-9+/_-]{6,}/g) ?? []).filter((token) => mayBeText(token, 0));
+  for (const token of tokens) keep('base64', Buffer.from(token, 'base64').toString('utf8').replace(/\ufffd+$/, ''));
+  if (has('hex')) for (const [token] of slice.matchAll(/(?:(?:\\x|0x|\b)?[0-9a-fA-F]{2}[\s:,]{0,2}){4,}/g)) keep('hex', Buffer.from(token.replace(/\\x|0x|[\s:,]/g, ''), 'hex').toString('utf8'));
+  if (has('binary')) for (const [token] of slice.matchAll(/(?:\b[01]{8}\b\s?){3,}/g)) keep('binary', String.fromCharCode(...token.trim().split(/\s/).map((byte) => parseInt(byte, 2))));
+  if (has('morse')) {
+    for (const [token] of slice.matchAll(/(?:[.·•\-–−_]{1,6}[ /|]{1,3}){5,}[.·•\-–−_]{0,6}/g)) {
+      const letters = token.replace(/[·•]/g, '.').replace(/[–−_]/g, '-').trim().split(/\s*[/|]\s*|\s{3}/).map((word) => word.split(/\s+/).map((sign) => MORSE[sign] ?? '').join(''));
+      keep('morse', letters.join(' '));
+    }
   }
   if (/%[0-9a-fA-F]{2}/.test(slice)) keep('url', slice.replace(/\+/g, ' ').replace(/(?:%[0-9a-fA-F]{2})+/g, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8')));
   if (/\\u[0-9a-fA-F]{4}|&#x?[0-9a-fA-F]{2,6};/.test(slice)) keep('escapes', slice.replace(/\\u([0-9a-fA-F]{4})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16))).replace(/&#(x?)([0-9a-fA-F]{2,5});/g, (_, hex: string, code: string) => String.fromCharCode(parseInt(code, hex ? 16 : 10))));
@@ -67,25 +113,32 @@ export function decodedStretches(text: string): Decoded[] {
 }
 
 /** Words written with gaps, one character at a time: "O R C H I D". */
-export const spelledOut = (flat: string): string => [...flat.matchAll(/(?<![\p{L}\p{N}])(?:[\p{L}\p{N}] ){3,}[\p{L}\p{N}](?![\p{L}\p{N}])/gu)].map(([run]) => run.replaceAll(' ', '')).join(' ');
+export const spelledOut = (flat: string): string => !/ \S \S /u.test(flat) ? '' : [...flat.matchAll(/(?<![\p{L}\p{N}])(?:[\p{L}\p{N}] ){3,}[\p{L}\p{N}](?![\p{L}\p{N}])/gu)].map(([run]) => run.replaceAll(' ', '')).join(' ');
 
-/** Every other way in which the words of a value may stand in a text, with the haystack they are looked for in. */
-export interface Haystacks {
-  decoded: readonly string[];
-  encodings: readonly string[];
-  spelled: string;
-  unleeted: string;
-  compact: string;
+/** Every other way in which the words of a value may stand in a text, as haystacks to look for it in; each made once, when asked for. */
+export class Haystacks {
+  readonly #text: string;
+  readonly #flat: string;
+  #decoded?: readonly Decoded[];
+  #spelled?: string;
+  #unleeted?: string;
+  #compact?: string;
+  /** @param flat the same text, flattened */
+  constructor(text: string, flat: string) {
+    this.#text = text;
+    this.#flat = flat;
+  }
+  get decoded(): readonly Decoded[] {
+    return (this.#decoded ??= decodedStretches(this.#text).map(({ encoding, text }) => ({ encoding, text: flattened(text) })));
+  }
+  get spelled(): string {
+    return (this.#spelled ??= spelledOut(this.#flat));
+  }
+  /** Empty where no letter stands beside a digit or sign that may be one. */
+  get unleeted(): string {
+    return (this.#unleeted ??= /[a-z][013457@$!|]|[013457@$!|][a-z]/i.test(this.#text) ? flattened(unleeted(this.#text)) : '');
+  }
+  get compact(): string {
+    return (this.#compact ??= this.#flat.length < MAX_DECODE_LENGTH ? this.#flat.replaceAll(' ', '') : '');
+  }
 }
-
-export const haystacksOf = remembered((text): Haystacks => {
-  const flat = normalised(text);
-  const decoded = decodedStretches(text);
-  return {
-    decoded: decoded.map((stretch) => normalised(stretch.text)),
-    encodings: decoded.map((stretch) => stretch.encoding),
-    spelled: spelledOut(flat),
-    unleeted: /[a-z][013457@$!|]|[013457@$!|][a-z]/i.test(text) ? normalised(unleeted(text)) : '',
-    compact: flat.length < MAX_DECODE_LENGTH ? flat.replaceAll(' ', '') : '',
-  };
-});

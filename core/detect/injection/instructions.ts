@@ -1,6 +1,6 @@
 // Instructions in text from outside: sentences that tell somebody to do something, and which of them speak to the model.
 import { remembered } from '../../remembered.ts';
-import { sentencesOf } from './text.ts';
+import { sentencesIn } from './text.ts';
 
 /**
  * `addressed`: speaks to the model or of its answer, or follows words that try to take it over; `imperative`: tells somebody to do
@@ -16,7 +16,8 @@ export interface Instruction {
 }
 
 const MAX_INSTRUCTIONS = 100;
-const MAX_INSTRUCTION_LENGTH = 1_200;
+/** In characters; what a longer sentence goes on with is not read. */
+export const MAX_INSTRUCTION_LENGTH = 1_200;
 /** How far words that take the model over reach. */
 const OVERRIDE_REACH = 2_000;
 
@@ -88,14 +89,14 @@ const readingOf = remembered((piece): Reading => {
     asks: piece.endsWith('?') && ASKS.test(piece),
     closes: /^\W{0,3}<\/(?:information|system|instructions?)>|^\W{0,3}\[\/INST\]/i.test(piece),
   };
-}, { texts: 256, length: 400 });
+}, { texts: 256, length: MAX_INSTRUCTION_LENGTH });
 
 /** Instructions in one piece of text from outside, in their order. */
-export function instructionsIn(text: string): Instruction[] {
+export function instructionsIn(text: string): readonly Instruction[] {
   const found: Instruction[] = [];
   const overrides = OVERRIDE.test(text) || TO_A_MODEL.test(text);
   let reach = -1;
-  for (const { text: sentence, start } of sentencesOf(text)) {
+  for (const { text: sentence, start } of sentencesIn(text)) {
     if (found.length >= MAX_INSTRUCTIONS) break;
     const piece = sentence.slice(0, MAX_INSTRUCTION_LENGTH);
     if (overrides && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece))) reach = start + OVERRIDE_REACH;

@@ -1,32 +1,98 @@
 // One interaction as the injection checks see it: what was trusted, what came from outside, what the answer says; each view made once, when asked for.
 import type { Interaction } from '../../contracts/index.ts';
+import { remembered } from '../../remembered.ts';
 import type { AnswerString } from '../answer-text.ts';
-import { haystacksOf, type Haystacks } from './encodings.ts';
+import { Haystacks } from './encodings.ts';
 import { instructionsIn, type Instruction } from './instructions.ts';
-import { contentStems, normalised, sentencesOf, stemSet, type Sentence } from './text.ts';
+import { contentStems, flattened, normalised, sentencesIn, stemSet, stemsOfFlat, type Sentence } from './text.ts';
 
 /** Text from outside beyond this is not searched for instructions. */
 const MAX_UNTRUSTED = 400_000;
 
-/** One string of the answer. */
-export class Utterance {
+/** One text from outside; each view made once, when asked for. */
+class Part {
   readonly text: string;
-  readonly pointer: string | undefined;
+  #instructions?: readonly Instruction[];
+  #material?: string;
+  #stems?: ReadonlyMap<string, number>;
+  constructor(text: string) {
+    this.text = text;
+  }
+  get instructions(): readonly Instruction[] {
+    return (this.#instructions ??= instructionsIn(this.text));
+  }
+  /** Without the instructions that address the model: what the answer may speak of in good faith. */
+  get material(): string {
+    if (this.#material === undefined) {
+      let rest = this.text;
+      for (const { text, strength } of this.instructions) if (strength === 'addressed') rest = rest.replace(text, '\n');
+      this.#material = rest;
+    }
+    return this.#material;
+  }
+  /** How often each content stem stands in it. */
+  get stems(): ReadonlyMap<string, number> {
+    if (this.#stems === undefined) {
+      const stems = new Map<string, number>();
+      for (const stem of contentStems(this.text)) stems.set(stem, (stems.get(stem) ?? 0) + 1);
+      this.#stems = stems;
+    }
+    return this.#stems;
+  }
+}
+
+/** A text comes again when its record is redacted, and with every later turn of its conversation. */
+const partOf = remembered((text) => new Part(text));
+
+/** What one string of an answer says; each view made once, when asked for. */
+class Wording {
+  readonly text: string;
   #flat?: string;
   #haystacks?: Haystacks;
   #sentences?: readonly Sentence[];
+  #stems?: readonly (readonly string[])[];
+  constructor(text: string) {
+    this.text = text;
+  }
+  get flat(): string {
+    return (this.#flat ??= flattened(this.text));
+  }
+  get haystacks(): Haystacks {
+    return (this.#haystacks ??= new Haystacks(this.text, this.flat));
+  }
+  get sentences(): readonly Sentence[] {
+    return (this.#sentences ??= sentencesIn(this.text));
+  }
+  /** Content stems, sentence by sentence. */
+  get stems(): readonly (readonly string[])[] {
+    return (this.#stems ??= this.sentences.map(({ text }) => stemsOfFlat(text === this.text ? this.flat : flattened(text))));
+  }
+}
+
+/** Redaction leaves most strings of an answer as they are, and names of members come with every answer. */
+const wordingOf = remembered((text) => new Wording(text), { texts: 256 });
+
+/** One string of the answer, in its place. */
+export class Utterance {
+  readonly text: string;
+  readonly pointer: string | undefined;
+  readonly #wording: Wording;
   constructor({ text, pointer }: AnswerString) {
     this.text = text;
     this.pointer = pointer;
+    this.#wording = wordingOf(text);
   }
   get flat(): string {
-    return (this.#flat ??= normalised(this.text));
+    return this.#wording.flat;
   }
   get haystacks(): Haystacks {
-    return (this.#haystacks ??= haystacksOf(this.text));
+    return this.#wording.haystacks;
   }
   get sentences(): readonly Sentence[] {
-    return (this.#sentences ??= sentencesOf(this.text));
+    return this.#wording.sentences;
+  }
+  get stems(): readonly (readonly string[])[] {
+    return this.#wording.stems;
   }
   /** Evidence's place: offsets in the answer's own text, a pointer elsewhere. */
   place(start?: number, end?: number): { start?: number; end?: number; pointer?: string } {
@@ -38,6 +104,7 @@ export class Utterance {
 export class Scene {
   /** Text from outside, part by part. */
   readonly untrusted: readonly string[];
+  readonly #parts: readonly Part[];
   /** What trusted users and tools said: it may ask for things. */
   readonly asked: string;
   /** That and the instructions of the system. */
@@ -61,6 +128,7 @@ export class Scene {
       }
     }
     this.untrusted = untrusted;
+    this.#parts = untrusted.map(partOf);
     this.asked = asked.join('\n');
     this.trusted = [...system, ...asked].join('\n');
     this.said = said.filter(({ text }) => text !== '').map((string) => new Utterance(string));
@@ -85,16 +153,12 @@ export class Scene {
   get askedStems(): ReadonlySet<string> {
     return this.#view('askedStems', () => stemSet((this.asked === '' ? this.trusted : this.asked).slice(0, MAX_UNTRUSTED)));
   }
-  get instructions(): Instruction[] {
-    return this.#view('instructions', () => this.untrusted.flatMap((text) => instructionsIn(text)));
+  get instructions(): readonly Instruction[] {
+    return this.#view('instructions', () => this.#parts.flatMap(({ instructions }) => instructions));
   }
-  /** Untrusted text without the instructions that address the model: what the answer may speak of in good faith. */
+  /** Untrusted text without the instructions that address the model. */
   get material(): string {
-    return this.#view('material', () => {
-      let rest = this.untrusted.join('\n');
-      for (const { text, strength } of this.instructions) if (strength === 'addressed') rest = rest.replace(text, '\n');
-      return rest;
-    });
+    return this.#view('material', () => this.#parts.map(({ material }) => material).join('\n'));
   }
   get materialFlat(): string {
     return this.#view('materialFlat', () => normalised(this.material));
@@ -102,13 +166,9 @@ export class Scene {
   get materialStems(): ReadonlySet<string> {
     return this.#view('materialStems', () => stemSet(this.material));
   }
-  /** How often each content stem stands in the untrusted text. */
-  get stemCounts(): Map<string, number> {
-    return this.#view('stemCounts', () => {
-      const counts = new Map<string, number>();
-      for (const text of this.untrusted) for (const stem of contentStems(text)) counts.set(stem, (counts.get(stem) ?? 0) + 1);
-      return counts;
-    });
+  /** How often a content stem stands in the untrusted text. */
+  timesOf(stem: string): number {
+    return this.#parts.reduce((sum, { stems }) => sum + (stems.get(stem) ?? 0), 0);
   }
 }
 

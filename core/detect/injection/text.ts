@@ -8,14 +8,17 @@ const ACCENTS = /[\u0300-\u036f]/g;
 const LOOK_ALIKES: Readonly<Record<string, string>> = { '\u0430': 'a', '\u0435': 'e', '\u043e': 'o', '\u0440': 'p', '\u0441': 'c', '\u0443': 'y', '\u0445': 'x', '\u0456': 'i', '\u0458': 'j', '\u0455': 's', '\u04bb': 'h', '\u0501': 'd', '\u051b': 'q', '\u051d': 'w', '\u043a': 'k', '\u043c': 'm', '\u0442': 't', '\u043d': 'h', '\u0432': 'b', '\u03b1': 'a', '\u03b5': 'e', '\u03bf': 'o', '\u03c1': 'p', '\u03bd': 'v', '\u03c4': 't', '\u03b9': 'i', '\u03ba': 'k', '\u03c5': 'u', '\u03c7': 'x', '\u03b7': 'n', '\u03c9': 'w' };
 
 /** Lower-case, NFKC, without accents and invisible characters; everything but letters, digits, underscores and pictographs is one space. */
-export const normalised = remembered((text) => {
+export function flattened(text: string): string {
   // Plain ASCII, the common case, needs no Unicode work.
   if (isAscii(text)) return text.toLowerCase().replace(/[^a-z0-9_]+/g, ' ').trim();
   const flat = text.normalize('NFKD').replace(ACCENTS, '').replace(INVISIBLE, '').normalize('NFC');
   return flat.toLowerCase().replace(/[^\p{L}\p{N}\p{M}_\p{Extended_Pictographic}]+/gu, ' ').trim();
-});
+}
 
-const isAscii = (text: string): boolean => !/[^\x00-\x7f]/.test(text);
+/** The same, for texts that are asked for again and again. */
+export const normalised = remembered(flattened);
+
+export const isAscii = (text: string): boolean => !/[^\x00-\x7f]/.test(text);
 
 /** As `normalised`, but punctuation is kept: for values that are mostly signs, such as `[::-1]`. */
 export const squeezed = (text: string): string => text.normalize('NFKC').replace(INVISIBLE, '').toLowerCase().replace(/\s+/g, ' ').trim();
@@ -49,7 +52,7 @@ const MAX_SENTENCES = 4_000;
 /** A quotation that ends within a sentence goes on in lower case. */
 const BOUNDARY = /(?<!(?:^|\n)\s{0,4}\d{1,2})[.!?。！？]+(?:["'”’)\]*_]{1,6}(?=\s{1,8}[^\s\p{Ll}]|\s{0,8}$|\\n|<)|(?=\s|$|\\n|<))|[。！？]|\n+|\\n|"\s*[:,]\s*"|\s\|\s/gu;
 
-export const sentencesOf = remembered((text): readonly Sentence[] => {
+export function sentencesIn(text: string): readonly Sentence[] {
   const found: Sentence[] = [];
   let from = 0;
   const push = (to: number): void => {
@@ -62,7 +65,7 @@ export const sentencesOf = remembered((text): readonly Sentence[] => {
   for (let match = BOUNDARY.exec(text); match && found.length < MAX_SENTENCES; match = BOUNDARY.exec(text)) push(match.index + match[0].length);
   push(text.length);
   return found;
-});
+}
 
 const STOP_WORDS = new Set(
   'a an the and or but if so as of at by for from in into on onto to with without within over under about up down out off than then that this these those there here it its is are was were be been being am do does did done have has had having will would can could shall should may might must not no nor yes you your yours we our us i me my he she him her his they them their who whom whose what which when where why how all any each every some more most many much few other another such only own same too very just also again once both either neither because while during before after until since through between among against per via s t re ve ll d m don doesn didn won isn aren wasn let please'.split(' '),
@@ -79,9 +82,8 @@ export function stemOf(word: string): string {
 /** The stem of a word of a flat text; '' where the word carries no content. */
 const contentStem = remembered((word) => (word.length > 1 && !STOP_WORDS.has(word) ? stemOf(word) : ''), { texts: 2_048, length: 40 });
 
-/** Stems of the words that carry content, in order, repeated ones too. */
-export const contentStems = remembered((text): readonly string[] => {
-  const flat = normalised(text);
+/** Stems of the words of a flat text that carry content, in order, repeated ones too. */
+export function stemsOfFlat(flat: string): readonly string[] {
   const words = isAscii(flat) ? flat.split(' ') : (flat.match(/[\p{L}\p{N}\p{M}_]+/gu) ?? []);
   const stems: string[] = [];
   for (const word of words) {
@@ -89,6 +91,8 @@ export const contentStems = remembered((text): readonly string[] => {
     if (stem !== '') stems.push(stem);
   }
   return stems;
-});
+}
+
+export const contentStems = remembered((text) => stemsOfFlat(normalised(text)));
 
 export const stemSet = remembered((text): ReadonlySet<string> => new Set(contentStems(text)));

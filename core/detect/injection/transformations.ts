@@ -1,6 +1,6 @@
 // Forms into which an injected instruction may turn a whole answer: ciphers, encodings, capitals, missing spaces, emoji, garbled words, a role's voice.
 import { atbash, decodedStretches, reversed, shifted } from './encodings.ts';
-import type { Scene, Utterance } from './scene.ts';
+import { oncePerScene, type Scene, type Utterance } from './scene.ts';
 
 const COMMON = new Set('the of and to in is that it for you was with on are as be at this have from or by not but what all we when your can there an which their if will about how up out them then she so these her would into has more two him see could no than been its who now did get may had they i my here a he do me us our due any after before between until over under one by'.split(' '));
 
@@ -96,23 +96,37 @@ function sharesReversed(text: string, scene: Scene): boolean {
   return words.length >= 3 && back.length >= Math.max(3, words.length * 0.3);
 }
 
+const sortedLetters = (word: string): string => [...word].sort().join('');
+
+interface KnownWords {
+  words: ReadonlySet<string>;
+  /** Their letters in order. */
+  anagrams: ReadonlySet<string>;
+  /** Each with one inner letter left out, by which two words with one different letter meet; with the ending of the word. */
+  shortened: ReadonlyMap<string, string>;
+}
+
+/** The words that an honest answer may well have: frequent ones, and those of its texts. */
+const knownWords = oncePerScene((scene): KnownWords => {
+  const words = new Set([...COMMON, ...wordsOf(`${scene.material} ${scene.trusted}`.slice(0, MAX_LENGTH))]);
+  const anagrams = new Set<string>();
+  const shortened = new Map<string, string>();
+  for (const word of words) {
+    if (word.length >= 3 && word.length <= 20) anagrams.add(sortedLetters(word));
+    if (word.length >= 5 && word.length <= 20) for (let at = 1; at < word.length - 1; at += 1) shortened.set(word.slice(0, at) + word.slice(at + 1), word.slice(-2));
+  }
+  return { words, anagrams, shortened };
+});
+
 /** Words that are a known word with its letters moved, or with one letter wrong inside. */
 function garbledWords(text: string, scene: Scene): number {
-  const known = new Set([...COMMON, ...wordsOf(`${scene.material} ${scene.trusted}`.slice(0, MAX_LENGTH))]);
-  const sorted = (word: string): string => [...word].sort().join('');
-  const anagrams = new Map<string, string>();
-  /** Known words with one letter left out, by which two words with one different letter meet. */
-  const shortened = new Map<string, string>();
-  for (const word of known) {
-    if (word.length >= 3 && word.length <= 20) anagrams.set(sorted(word), word);
-    if (word.length >= 5 && word.length <= 20) for (let at = 1; at < word.length - 1; at += 1) shortened.set(word.slice(0, at) + word.slice(at + 1), word);
-  }
+  const known = knownWords(scene);
   let garbled = 0;
   for (const word of new Set(wordsOf(text))) {
-    if (known.has(word) || word.length < 3 || word.length > 20) continue;
-    if (anagrams.has(sorted(word))) garbled += 1;
+    if (known.words.has(word) || word.length < 3 || word.length > 20) continue;
+    if (known.anagrams.has(sortedLetters(word))) garbled += 1;
     // Endings differ in honest words too: only a fault inside counts.
-    else if (word.length >= 4 && shortened.get(word)?.slice(-2) === word.slice(-2)) garbled += 1;
+    else if (word.length >= 4 && known.shortened.get(word) === word.slice(-2)) garbled += 1;
   }
   return garbled;
 }

@@ -4,7 +4,7 @@ import { atbash, reversed, shifted, unleeted } from './encodings.ts';
 import type { Scene, Utterance } from './scene.ts';
 import type { Sign } from './signs.ts';
 import { isTalkedAbout, sentenceAt } from './talk.ts';
-import { findWhole, latinised, normalised, squeezed } from './text.ts';
+import { findWhole, isAscii, latinised, normalised, squeezed } from './text.ts';
 
 export interface Value {
   plain: string;
@@ -47,6 +47,8 @@ interface Hit {
  */
 export function findValue(said: Utterance, value: Value, isOrdinary: (needle: string) => boolean, plainToo = true): Hit | null {
   const { flat } = said;
+  // No form is shorter than the value's own letters; one sign may be several after normalisation, but not in ASCII.
+  if (said.text.length < value.compact.length && isAscii(said.text)) return null;
   if (value.exact !== null) {
     if (plainToo && value.exact !== '' && squeezed(said.text).includes(value.exact)) return { form: 'plain', at: -1, needle: value.exact };
     if (value.plain.length < 4) return null;
@@ -61,14 +63,14 @@ export function findValue(said: Utterance, value: Value, isOrdinary: (needle: st
     const at = findWhole(flat, needle);
     if (at >= 0 && !isOrdinary(needle)) return { form, at, needle };
   }
-  const { decoded, encodings, spelled, unleeted: leet, compact } = said.haystacks;
+  const { haystacks } = said;
   // Base64 has no word boundaries: what decodes to the value by chance is not there.
-  const stretch = decoded.findIndex((text) => text.includes(value.plain));
-  if (value.plain.length >= 3 && stretch >= 0) return { form: encodings[stretch] ?? 'decoded', at: -1, needle: '' };
-  if (value.compact.length >= 5 && spelled.includes(value.compact)) return { form: 'spelled', at: -1, needle: '' };
-  if (value.unleeted !== '' && leet !== '' && findWhole(leet, value.unleeted) >= 0 && (plainToo || !flat.includes(value.plain))) return { form: 'leet', at: -1, needle: '' };
+  const stretch = value.plain.length >= 3 ? haystacks.decoded.find(({ text }) => text.includes(value.plain)) : undefined;
+  if (stretch) return { form: stretch.encoding, at: -1, needle: '' };
+  if (value.compact.length >= 5 && haystacks.spelled.includes(value.compact)) return { form: 'spelled', at: -1, needle: '' };
+  if (value.unleeted !== '' && findWhole(haystacks.unleeted, value.unleeted) >= 0 && (plainToo || !flat.includes(value.plain))) return { form: 'leet', at: -1, needle: '' };
   // Run together, as where spaces were to be left out; a word of that length may stand inside a longer run.
-  if (plainToo && value.compact.length >= 12 && (value.words > 1 ? compact : flat).includes(value.compact)) return { form: 'compact', at: -1, needle: '' };
+  if (plainToo && value.compact.length >= 12 && (value.words > 1 ? haystacks.compact : flat).includes(value.compact)) return { form: 'compact', at: -1, needle: '' };
   const latin = latinised(flat);
   if (latin !== null && findWhole(latin, value.plain) >= 0) return { form: 'look_alike', at: -1, needle: '' };
   return null;
