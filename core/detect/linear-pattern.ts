@@ -4,12 +4,21 @@
 import type { Assertion, PatternNode } from './pattern-syntax.ts';
 import { spend } from './work.ts';
 
-type Instruction =
-  | { op: 'char'; matches: (codePoint: number) => boolean; next: number }
-  | { op: 'assert'; assertion: Assertion; next: number }
-  | { op: 'look'; table: number; holds: 0 | 1; next: number }
-  | { op: 'split'; next: number; other: number }
-  | { op: 'match' };
+/** Every operation has every field: what runs them a million times over sees one shape. */
+interface Instruction {
+  op: 'char' | 'assert' | 'look' | 'split' | 'match';
+  next: number;
+  /** Of `split`. */
+  other: number;
+  /** Of `char`. */
+  matches: (codePoint: number) => boolean;
+  /** Of `assert`. */
+  assertion: Assertion;
+  /** Of `look`: whose table, and what it must say. */
+  table: number;
+  holds: 0 | 1;
+}
+const instruction = (op: Instruction['op'], { next = -1, other = -1, matches = () => false, assertion = 'start', table = -1, holds = 0 }: Partial<Instruction> = {}): Instruction => ({ op, next, other, matches, assertion, table, holds });
 
 interface Program {
   /** The last one is the entry. */
@@ -46,35 +55,34 @@ function compile(pattern: PatternNode, flags: string): Program {
     const instructions: Instruction[] = [];
     const looks: Program[] = [];
     /** Appends and returns the index; operands are absolute, so code is emitted from the last part to the first. */
-    const emit = (instruction: Instruction): number => {
+    const emit = (...parts: Parameters<typeof instruction>): number => {
       size += 1;
       if (size > MAX_INSTRUCTIONS) throw new PatternTooLarge('pattern unrolls to too many states');
-      return instructions.push(instruction) - 1;
+      return instructions.push(instruction(...parts)) - 1;
     };
     const build = (part: PatternNode, next: number): number => {
       switch (part.type) {
         case 'char': {
           let matches = tests.get(part.source);
           if (!matches) tests.set(part.source, (matches = charTest(part.source, flags)));
-          return emit({ op: 'char', matches, next });
+          return emit('char', { matches, next });
         }
         case 'assert':
-          return emit({ op: 'assert', assertion: part.assertion, next });
+          return emit('assert', { assertion: part.assertion, next });
         case 'look':
           // What lies ahead is found by reading backward from its end, what lies behind by reading forward from its start.
-          return emit({ op: 'look', table: looks.push(program(part.inside, part.ahead)) - 1, holds: part.negative ? 0 : 1, next });
+          return emit('look', { table: looks.push(program(part.inside, part.ahead)) - 1, holds: part.negative ? 0 : 1, next });
         case 'sequence':
           return (backward ? part.items : [...part.items].reverse()).reduce((after, item) => build(item, after), next);
         case 'choice':
-          return part.items.map((item) => build(item, next)).reduce((other, entry) => emit({ op: 'split', next: entry, other }));
+          return part.items.map((item) => build(item, next)).reduce((other, entry) => emit('split', { next: entry, other }));
         case 'repeat': {
           let entry = next;
           if (part.max === Infinity) {
-            const loop: Instruction = { op: 'split', next: -1, other: next };
-            entry = emit(loop);
-            loop.next = build(part.item, entry);
+            entry = emit('split', { other: next });
+            (instructions[entry] as Instruction).next = build(part.item, entry);
           } else {
-            for (let count = part.min; count < part.max; count += 1) entry = emit({ op: 'split', next: build(part.item, entry), other: next });
+            for (let count = part.min; count < part.max; count += 1) entry = emit('split', { next: build(part.item, entry), other: next });
           }
           for (let count = 0; count < part.min; count += 1) entry = build(part.item, entry);
           return entry;
@@ -83,8 +91,8 @@ function compile(pattern: PatternNode, flags: string): Program {
           throw new PatternTooLarge('back references need a backtracking matcher');
       }
     };
-    const start = build(node, emit({ op: 'match' }));
-    emit({ op: 'split', next: start, other: start });
+    const start = build(node, emit('match'));
+    emit('split', { next: start, other: start });
     return { instructions, backward, looks };
   };
   return program(pattern, false);
@@ -138,9 +146,9 @@ function run({ instructions, backward, looks }: Program, text: string, unicode: 
     const nextBefore = backward ? codeBefore(text, reached, unicode) : code;
     const nextAfter = backward ? code : codeAt(text, reached, unicode);
     for (const at of current) {
-      const instruction = instructions[at] as Instruction & { op: 'char' };
+      const { matches, next } = instructions[at] as Instruction;
       steps += 1;
-      if (instruction.matches(code) && add(following, instruction.next, reached, nextBefore, nextAfter)) return true;
+      if (matches(code) && add(following, next, reached, nextBefore, nextAfter)) return true;
     }
     spend(steps);
     steps = 0;

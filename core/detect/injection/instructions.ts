@@ -65,6 +65,8 @@ const OBLIGES = /\b(?:you|assistant|model|AI|user) (?:must|should|need to|have t
 
 const ASKS = /^(?:\W|and |but |so |also |hi |hello |hey )*(?:what|who|whom|whose|which|when|where|why|how|can you|could you|would you|will you|do you|does|did|is|are|was|were|have you|has|should)\b/i;
 
+const takesOver = (text: string): boolean => OVERRIDE.test(text) || TO_A_MODEL.test(text);
+
 /** What a sentence is by itself, wherever it stands. */
 interface Reading {
   /** Where it is an imperative, its verb in lower case. */
@@ -74,6 +76,8 @@ interface Reading {
   /** Says what the answer must be. */
   requires: boolean;
   asks: boolean;
+  /** Tries to replace the model's instructions, or speaks to a model by name. */
+  takesOver: boolean;
   /** A tag that closes what took the model over. */
   closes: boolean;
 }
@@ -87,6 +91,7 @@ const readingOf = remembered((piece): Reading => {
     addresses: speaksOfTheAnswer || (order !== null && (SPEECH_ACT.test(order) || SPEECH_ACT_ANY_CASE.test(order))),
     requires: speaksOfTheAnswer && OBLIGES_THE_ANSWER.test(piece),
     asks: piece.endsWith('?') && ASKS.test(piece),
+    takesOver: takesOver(piece),
     closes: /^\W{0,3}<\/(?:information|system|instructions?)>|^\W{0,3}\[\/INST\]/i.test(piece),
   };
 }, { texts: 256, length: MAX_INSTRUCTION_LENGTH });
@@ -94,18 +99,20 @@ const readingOf = remembered((piece): Reading => {
 /** Instructions in one piece of text from outside, in their order. */
 export function instructionsIn(text: string): readonly Instruction[] {
   const found: Instruction[] = [];
-  const overrides = OVERRIDE.test(text) || TO_A_MODEL.test(text);
+  /** A sentence by itself may look so where the text as a whole does not. */
+  let isTakeover: boolean | undefined;
   let reach = -1;
   for (const { text: sentence, start } of sentencesIn(text)) {
     if (found.length >= MAX_INSTRUCTIONS) break;
     const piece = sentence.slice(0, MAX_INSTRUCTION_LENGTH);
-    if (overrides && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece))) reach = start + OVERRIDE_REACH;
-    const { verb, addresses, requires, asks, closes } = readingOf(piece);
+    const reading = readingOf(piece);
+    const { verb, addresses, requires, asks, closes } = reading;
+    if (reading.takesOver && (isTakeover ??= takesOver(text))) reach = start + OVERRIDE_REACH;
     // What took the model over gives it back.
     if (closes) reach = -1;
     const underSpell = start <= reach;
     if (verb !== null) found.push({ text: piece, strength: underSpell || addresses ? 'addressed' : 'imperative', overrides: underSpell, verb });
-    else if (requires || (underSpell && (OVERRIDE.test(piece) || TO_A_MODEL.test(piece) || OBLIGES.test(piece)))) found.push({ text: piece, strength: 'addressed', overrides: underSpell, verb: '' });
+    else if (requires || (underSpell && (reading.takesOver || OBLIGES.test(piece)))) found.push({ text: piece, strength: 'addressed', overrides: underSpell, verb: '' });
     else if (asks) found.push({ text: piece, strength: 'question', overrides: false, verb: '' });
   }
   return found;
