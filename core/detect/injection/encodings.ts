@@ -47,10 +47,14 @@ function mayBeText(text: string, at: number): boolean {
 /** Of ASCII: no control but white space (see `isReadable`). */
 const isTextByte = (byte: number): boolean => byte >= 0x0e ? byte >= 0x20 : byte >= 0x09;
 
-/** The signs of encodings that take eight or more of them in a row, each with a byte of its own in a mask. */
+/** The signs of encodings that take eight or more of them in a row, each with a byte of its own in a mask; of those beyond ASCII, all that any of them has. */
 const ROW = { base64: 0, hex: 1, binary: 2, morse: 3 } as const;
 const ROW_SIGNS: readonly [number, RegExp][] = [[ROW.base64, /[\w+/-]/], [ROW.hex, /[\da-fA-Fx\s:,\\]/], [ROW.binary, /[01]/], [ROW.morse, /[.·•\-–−_ /|]/]];
-const ROW_MASKS = Int32Array.from({ length: 0x10000 }, (_, code) => ROW_SIGNS.reduce((mask, [row, signs]) => (signs.test(String.fromCharCode(code)) ? mask | (0xff << (8 * row)) : mask), 0));
+const BEYOND_ASCII = '·•–−\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff';
+const ROW_MASKS = new Int32Array(0x10000);
+for (const sign of [...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)), ...BEYOND_ASCII]) {
+  for (const [row, signs] of ROW_SIGNS) if (signs.test(sign)) ROW_MASKS[sign.charCodeAt(0)] = (ROW_MASKS[sign.charCodeAt(0)] as number) | (0xff << (8 * row));
+}
 
 const MIN_BASE64 = 6;
 /** From this length on a line of base64 may go on in the next. */
