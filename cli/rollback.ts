@@ -9,7 +9,7 @@ import { createLogger } from '../workers/telemetry.ts';
 import { resolveId, servingTarget, type Context } from './context.ts';
 
 const TEMPORAL_TIMEOUT_MS = 1_000;
-const GATEWAY_TIMEOUT_MS = 1_000;
+const GATEWAY_TIMEOUT_MS = 3_000;
 const GATEWAY_POLL_MS = 30;
 
 export interface RollBackRequest {
