@@ -39,9 +39,9 @@ describe('maskedText', () => {
 
   test('any text is masked, and hostile text in no time', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !/[0-9]|\s\s/.test(maskedText(text))));
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (const unit of ['a-', 'a@', 'Dear ', '1 ', '1.', 'Regards, ', 'A ', 'x', '$', '((( ', 'www.', '<number> ']) maskedText(unit.repeat(50_000));
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(10_000);
   });
 
   test('text of ASCII alone, which has a way of its own, is masked as any other', () => {

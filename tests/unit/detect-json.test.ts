@@ -306,10 +306,10 @@ describe('hostile answers', () => {
     ['spaces', ' '.repeat(5_000_000)],
     ['prototype', '{"__proto__":{"x":1},"constructor":{"prototype":1}}'],
   ])('%s', (_name, text) => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     for (const expect_ of ['json', 'any'] as const) detect(inputOf(text, { tools: [{ name: 'a' }] }), DetectorSettings.parse({ expect: expect_, envelopes: ['bare', 'fenced', 'tool_call_tag', 'prose'] }));
     detect(inputOf(text, { outputSchema: { $ref: '#/$defs/a', $defs: { a: { type: ['array', 'object'], items: { $ref: '#/$defs/a' } } } } }), settings);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(5_000);
   });
 
   it('never throws', () => {

@@ -72,10 +72,10 @@ describe('safePattern', () => {
     for (const source of ['(', '(a+)+\\1', '^((?i:a)+)+$', '(a{1,500}){1,500}', '('.repeat(500) + ')'.repeat(500), 'a'.repeat(5_000)]) expect(() => safePattern(source)).toThrow(PatternRefused);
   });
   it('is quick on patterns that hang', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     startWork(10_000_000);
     for (const source of ['^(a+)+$', '^(a*)*b$', '^(a|aa)+$', '(.*)*x', '^(([a-z])+.)+[A-Z]([a-z])+$', '^(\\d+)*(\\d+)*$', '(x+x+)+y', '^(?=(a+)+$)(a+)+$', `^${'a?'.repeat(30)}${'a'.repeat(30)}$`, `^${'a{0,16}'.repeat(12)}$`, `^${'(?:a|a)'.repeat(40)}!!$`]) expect(safePattern(source).test('a'.repeat(3_000) + '!')).toBe(false);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(5_000);
   });
   it('counts its steps: linear in the text, and an end to patience', () => {
     const steps = (source: string, length: number): number => {

@@ -161,9 +161,9 @@ describe('schema_invalid', () => {
 
 describe('customers cannot stall the process', () => {
   const timed = (outputSchema: Record<string, unknown>, value: unknown): string[] => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     const result = found(inputOf(JSON.stringify(value), { outputSchema }));
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(2_000);
     return result;
   };
   it('by patterns', () => {

@@ -1,4 +1,4 @@
-// What a text says in another form: base64, hexadecimal, binary, Morse, URL escapes, leet, spelled out, backwards, shifted alphabets.
+// What a text says in another form: base64, base32, hexadecimal, binary, Morse, URL escapes, leet, spelled out, backwards, shifted alphabets.
 import { flattened } from './text.ts';
 
 /** Encodings are decoded up to this length: an answer that hides a word does so early. */
@@ -26,6 +26,12 @@ export const atbash = (text: string): string => text.replace(/[a-z]/gi, (letter)
 export const unleeted = (text: string): string => text.toLowerCase().replace(/[013457@$!|li]/g, (sign) => ({ '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '@': 'a', $: 's', '!': 'i', '|': 'i', l: 'i', i: 'i' })[sign] ?? sign);
 
 const MORSE: Record<string, string> = { '.-': 'a', '-...': 'b', '-.-.': 'c', '-..': 'd', '.': 'e', '..-.': 'f', '--.': 'g', '....': 'h', '..': 'i', '.---': 'j', '-.-': 'k', '.-..': 'l', '--': 'm', '-.': 'n', '---': 'o', '.--.': 'p', '--.-': 'q', '.-.': 'r', '...': 's', '-': 't', '..-': 'u', '...-': 'v', '.--': 'w', '-..-': 'x', '-.--': 'y', '--..': 'z', '-----': '0', '.----': '1', '..---': '2', '...--': '3', '....-': '4', '.....': '5', '-....': '6', '--...': '7', '---..': '8', '----.': '9' };
+
+/** RFC 4648, section 6; what is left over at the end is dropped. */
+function fromBase32(token: string): string {
+  const bits = [...token].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2))).toString('utf8');
+}
 
 const isReadable = (text: string): boolean => /[\p{L}\p{N}]/u.test(text) && !/[\x00-\x08\x0e-\x1f\ufffd]/.test(text);
 
@@ -92,7 +98,7 @@ function survey(text: string): Survey {
   return { has: (row) => (seen & (0x80 << (8 * ROW[row]))) !== 0, base64 };
 }
 
-/** Readable stretches of a text in base64, hexadecimal, binary, Morse, URL or character escapes, as plain text. */
+/** Readable stretches of a text in base64, base32, hexadecimal, binary, Morse, URL or character escapes, as plain text. */
 export function decodedStretches(text: string): Decoded[] {
   const found: Decoded[] = [];
   const slice = text.slice(0, MAX_DECODE_LENGTH);
@@ -103,6 +109,7 @@ export function decodedStretches(text: string): Decoded[] {
   // A wrapped block is one: line breaks inside it are no part of the alphabet.
   const tokens = base64 ?? (slice.match(/(?:[A-Za-z0-9+/_-]{60,}\r?\n)*[A-Za-z0-9+/_-]{6,}/g) ?? []).filter((token) => mayBeText(token, 0));
   for (const token of tokens) keep('base64', Buffer.from(token, 'base64').toString('utf8').replace(/\ufffd+$/, ''));
+  for (const [token] of slice.matchAll(/(?<![\w+/-])[A-Z2-7]{16,}(?=={0,6}(?![\w+/-]))/g)) keep('base32', fromBase32(token));
   if (has('hex')) for (const [token] of slice.matchAll(/(?:(?:\\x|0x|\b)?[0-9a-fA-F]{2}[\s:,]{0,2}){4,}/g)) keep('hex', Buffer.from(token.replace(/\\x|0x|[\s:,]/g, ''), 'hex').toString('utf8'));
   if (has('binary')) for (const [token] of slice.matchAll(/(?:\b[01]{8}\b\s?){3,}/g)) keep('binary', String.fromCharCode(...token.trim().split(/\s/).map((byte) => parseInt(byte, 2))));
   if (has('morse')) {

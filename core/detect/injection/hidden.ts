@@ -116,7 +116,9 @@ const leavesItsTask = oncePerScene((scene): boolean => {
 
 const textOf = ({ said, index }: Spread): string => said.sentences[index]?.text ?? '';
 
-const DIRECTS_THE_USER = /\b(?:never|do not|don['’]t|avoid|beware|scam|phishing|fraud\w*)\b|\byou (?:should|need|must|can|have to|will need|may|could|might)\b|\b(?:is|are) (?:asked|required|requested|told|encouraged|invited|advised)\b/i;
+const DIRECTS_THE_USER = /\b(?:never|do not|don['’]t|avoid|beware|scam|phishing|fraud\w*)\b|\byou (?:should|need|must|have to|will need)\b|\b(?:is|are) (?:asked|required|requested|told|encouraged|invited|advised)\b/i;
+/** So does who reports what a letter offers; who answers a question says it too, with more to say. */
+const OFFERS_THE_USER = /\byou (?:can|may|could|might)\b/i;
 
 /**
  * The answer speaks of what only the instruction brought up. An instruction that does not address the model counts only where the
@@ -160,7 +162,8 @@ function signOfTopic(scene: Scene, { text, strength, verb }: Instruction, detail
       window.push(sentence);
       if (strength !== 'addressed' && !bringsItsOwn(scene, window, matter.stems, strength)) continue;
       best = Math.max(best, meant.size);
-      if (meant.size < needed) continue;
+      // A name counts twice, but says nothing alone.
+      if (meant.size < Math.min(needed, 2) || meant.size + [...meant].filter((stem) => matter.names.has(stem)).length < needed) continue;
       const { said, index } = window[0] ?? first;
       const place = said.sentences[index];
       return { outcome: 'followed', evidence: { rule: `hidden_topic_${strength}`, detail, ...said.place(place?.start, place && place.start + place.text.length) }, confidence: strength === 'addressed' ? 0.85 : 0.75 };
@@ -177,9 +180,13 @@ function repeats({ said, index }: Spread, instruction: string): boolean {
   return wanted.length >= 20 && (sentence.includes(wanted) || (sentence.length >= 30 && wanted.includes(sentence) && sentence.length > wanted.length * 0.7));
 }
 
+/** Content stems of its own that an explanation has at least. */
+const MIN_EXPLANATION = 5;
+
 function bringsItsOwn(scene: Scene, window: readonly Spread[], own: ReadonlySet<string>, strength: Instruction['strength']): boolean {
   const stems = new Set(window.flatMap((sentence) => sentence.stems));
   if (window.some((sentence) => DIRECTS_THE_USER.test(textOf(sentence)) || textOf(sentence).endsWith('?'))) return false;
+  const offers = window.some((sentence) => OFFERS_THE_USER.test(textOf(sentence)));
   let fresh = 0;
   let grounded = 0;
   for (const stem of stems) {
@@ -189,7 +196,8 @@ function bringsItsOwn(scene: Scene, window: readonly Spread[], own: ReadonlySet<
   }
   // What speaks of the material's matters works on it, in whatever words.
   if (grounded > stems.size * 0.2) return false;
-  return strength === 'question' ? fresh >= 1 && fresh >= stems.size * 0.3 : fresh >= 3 && fresh >= stems.size * 0.4;
+  if (strength === 'question') return fresh >= (offers ? MIN_EXPLANATION : 1) && fresh >= stems.size * 0.3;
+  return !offers && fresh >= 3 && fresh >= stems.size * 0.4;
 }
 
 const ASKS_FOR_CODE = /\b(?:following|subsequent|below|this|next|given) (?:\w+ ){0,3}(?:code|lines?|block|snippet|section|excerpt|function|script|statement)|\b(?:code|lines?|block|snippet|section|excerpt)\b[^.\n]{0,60}\b(?:your|the) (?:\w+ ){0,2}(?:code|solution|implementation|response|answer|algorithm|codebase)|\byour (?:\w+ ){0,2}(?:code|solution|implementation|response|answer|codebase|algorithm|elucidation)\b/i;

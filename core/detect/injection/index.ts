@@ -15,7 +15,7 @@ import { signOfValue, valueOf } from './values.ts';
 
 export type { Goal, InjectionOutcome } from './signs.ts';
 
-export const INJECTION_DETECTOR = 'injection@2';
+export const INJECTION_DETECTOR = 'injection@3';
 
 /** Below this the signs of a hidden goal are too weak to say that it was followed. */
 const MIN_CONFIDENCE = 0.7;

@@ -39,12 +39,17 @@ interface Matter {
   stems: ReadonlySet<string>;
   /** How often each stands in it, without the words by which instructions are given. */
   own: readonly (readonly [stem: string, times: number])[];
+  /** Stems of proper names: nobody says one by chance. */
+  names: ReadonlySet<string>;
 }
+
+/** A word within a sentence that is written as a name is, or as a brand is: "Visit Kilimanjaro", "the AntiV sale". */
+const NAME = /(?<=[\p{L}\d,;]['’"”)]? ["'“(]?)\p{Lu}\p{L}*\p{Ll}\p{L}*|\p{L}*\p{Ll}\p{Lu}\p{L}*/gu;
 
 function matterOf(text: string): Matter {
   const times = new Map<string, number>();
   for (const stem of contentStems(text)) times.set(stem, (times.get(stem) ?? 0) + 1);
-  return { stems: new Set(times.keys()), own: [...times].filter(([stem]) => !FRAME.has(stem)) };
+  return { stems: new Set(times.keys()), own: [...times].filter(([stem]) => !FRAME.has(stem)), names: new Set(contentStems((text.match(NAME) ?? []).join(' '))) };
 }
 
 const WANTS_LANGUAGE = /\b(?:respond|reply|answer|write|written|translat\w+|speak|output|use|switch|say|summar\w+|render|convert|provide|give|explain|equivalent|express|continue|in|into|to)\b/i;
