@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { safeMessage } from '../../core/errors.ts';
 import { javaBin, kafkaDir, pythonBin, temporalBin } from '../../infra/dev/paths.ts';
+import { readTls } from '../../stores/http-server.ts';
 import { kafkaClient } from '../../stores/kafka.ts';
 import { action } from '../action.ts';
 import type { Context } from '../context.ts';
@@ -51,6 +52,11 @@ function checks(context: Context): Check[] {
       if (absent.length > 0) throw new Missing(`no ${absent.join(', ')} in ${config.modelsDir}`);
       return models.join(', ');
     } },
+    ...(config.tls.files === undefined ? [] : [config.tls.files]).map((files): Check => ({ name: 'TLS certificate', kind: 'parts', hint: 'RATCHET_TLS_CERT and RATCHET_TLS_KEY name its files.', run: () => {
+      const { validTo } = readTls(files);
+      if (validTo < new Date().toISOString()) throw new Missing(`expired at ${validTo}`);
+      return `valid until ${validTo}`;
+    } })),
     { name: 'metadata store', kind: 'parts', hint: 'Check RATCHET_HOME and its permissions.', run: async () => `${(await (await context.store()).channels()).length} channel(s)` },
     { name: `Temporal at ${config.temporal.address}`, kind: 'servers', hint: 'Start it (`ratchet dev`), or set TEMPORAL_ADDRESS.', run: async () => {
       const client = await context.temporal();
