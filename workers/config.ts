@@ -55,7 +55,7 @@ const Environment = z
     ISOLATION_INTERVAL_SECONDS: z.coerce.number().positive().default(900).describe('least time between two isolation checks of a replica in traffic'),
     ISOLATION_MAX_SHARE: z.coerce.number().gt(0).max(1).default(0.01).describe('largest share of a replica\'s tokens that its isolation checks may take; an idle one is checked once a day'),
     VLLM_API_KEY: z.string().optional().describe('key that vLLM asks for on /v1'),
-    JUDGE_URL: urls.pipe(z.tuple([z.url({ protocol: /^https?$/ })], 'must be one http(s) base URL')).optional().describe('base URL of an OpenAI-compatible API that serves the judge models which suites name; without it no judge is asked. Prompts and answers of such suites are sent there'),
+    JUDGE_URL: urls.pipe(z.tuple([z.url({ protocol: /^https?$/ })], 'must be one http(s) base URL')).optional().describe('base URL of an OpenAI-compatible API that serves the judge models which suites and workloads (`injectionJudge`) name; without it no judge is asked. Prompts and answers of such suites, and rows that such workloads would learn from injections, redacted, are sent there'),
     JUDGE_API_KEY: z.string().optional().describe('key for JUDGE_URL'),
     GATEWAY_HOST: z.string().default('127.0.0.1').describe('address the gateway binds to'),
     GATEWAY_PORT: port.default(8080).describe('port of the gateway; 0 takes a free one'),

@@ -81,11 +81,11 @@ function checks(context: Context): Check[] {
       const { data } = (await answer.json()) as { data: { id: string }[] };
       return `${data.length} model(s)`;
     } })),
-    ...(config.judge === undefined ? [] : [config.judge].map(({ url, apiKey }): Check => ({ name: `judge models at ${url}`, kind: 'servers', hint: 'Start it, or set JUDGE_URL and JUDGE_API_KEY. Judges that suites do not require are left out of verdicts until then.', run: async () => {
+    ...(config.judge === undefined ? [] : [config.judge].map(({ url, apiKey }): Check => ({ name: `judge models at ${url}`, kind: 'servers', hint: 'Start it, or set JUDGE_URL and JUDGE_API_KEY. Judges that suites do not require are left out of verdicts until then, and rows of injections stay unconfirmed.', run: async () => {
       const answer = await fetch(`${url}/v1/models`, { signal: AbortSignal.timeout(5000), headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` } });
       if (!answer.ok) throw new Missing(`answers ${answer.status}`);
       const served = ((await answer.json()) as { data: { id: string }[] }).data.map(({ id }) => id);
-      const named = [...(await context.workloads()).values()].flatMap(({ suites = [] }) => suites.flatMap(({ judge }) => judge?.model ?? []));
+      const named = [...(await context.workloads()).values()].flatMap(({ workload, suites = [] }) => [workload.injectionJudge, ...suites.map(({ judge }) => judge)].flatMap((judge) => judge?.model ?? []));
       const absent = [...new Set(named)].filter((model) => !served.includes(model));
       if (absent.length > 0) throw new Missing(`does not serve ${absent.join(', ')}`);
       return `${served.length} model(s)`;
