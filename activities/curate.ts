@@ -77,7 +77,7 @@ export async function curateSnapshot(
     ledger: (await deps.store.ledger(workload.name)).filter((entry) => clusters.has(entry.clusterId)),
     detectorVersions: [...DETECTOR_VERSIONS],
     redactorVersion: deps.redactors('', withNames).version,
-    // What a correction's own text gives away was replaced when it came.
+    // Intake has done so where the two met in the store; corrections that were kept before it did so are met here.
     redactTarget: ({ tenant, redaction }, answer) => (redaction?.values === undefined ? answer : deps.redactors(tenant, withNames).redactAnswer(answer, redaction.values)),
     checkTarget: (interaction, answer) => {
       const { messages, tools } = interaction;
