@@ -95,15 +95,18 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         await store.storeBatch({ ...nothing, corrections: [late] }, meet);
         // The same records again, as after a crash, or with the other order in one batch.
         for (let n = 0; n < 2; n += 1) expect(await store.storeBatch({ ...nothing, interactions: [item], corrections: [late, early, other] }, meet)).toMatchObject({ stored: 0, duplicates: 4, conflicts: 0 });
+        await store.storeBatch({ ...nothing, deadLetters: [letter] });
+        const [dead] = await store.deadLetters({ limit: 1 });
+        expect(await store.replayDeadLetter(dead!.id, { correction: newCorrection(5, 5) }, 'dana', TIME, meet)).toBe('stored');
         const together = newInteraction(7);
         await store.storeBatch({ ...nothing, interactions: [together], corrections: [newCorrection(4, 7)] }, meet);
 
         const { corrections } = await store.digestsUpTo('tickets', await store.watermark('tickets'));
         const met = await store.corrections(corrections);
-        expect(met.map(({ correction: { id, answer } }) => `${id}: ${answer}`).sort()).toEqual(['k-1: {"a":1} as i-5 says', 'k-2: {"a":1} as i-5 says', 'k-4: {"a":1} as i-7 says']);
+        expect(met.map(({ correction: { id, answer } }) => `${id}: ${answer}`).sort()).toEqual(['k-1: {"a":1} as i-5 says', 'k-2: {"a":1} as i-5 says', 'k-4: {"a":1} as i-7 says', 'k-5: {"a":1} as i-5 says']);
         for (const { digest, correction } of met) expect([digest, (await store.linksTo(digest)).map(({ relation }) => relation)]).toEqual([digestOfJson(correction), ['corrected_by']]);
-        expect(await store.linksFrom(item.digest)).toHaveLength(2);
-        expect(await store.counts('tickets')).toMatchObject({ corrections: 4, parkedCorrections: 1 });
+        expect(await store.linksFrom(item.digest)).toHaveLength(3);
+        expect(await store.counts('tickets')).toMatchObject({ corrections: 5, parkedCorrections: 1 });
         // What it was before is nowhere.
         for (const { digest } of [early, late]) await expect(store.corrections([digest])).rejects.toMatchObject({ code: 'NOT_FOUND' });
       });

@@ -164,7 +164,8 @@ describe('replaying dead letters', () => {
     await replayLetters(
       {
         ...{ keys, workloads: new Map([['tickets', workload()]]), limits, logger: { warn: log }, clock: () => new Date(TIME), by: 'dana' },
-        store: { replayDeadLetter: async (id, rejudged, by) => (kept.push([id, rejudged, by]), 'deadLetter' in rejudged ? 'dead_letter' : 'stored') },
+        // The store is told how a correction and its interaction meet, as it is by ingest.
+        store: { replayDeadLetter: async (id, rejudged, by, _at, meet) => (kept.push([id, rejudged, meet === undefined ? '' : by]), 'deadLetter' in rejudged ? 'dead_letter' : 'stored') },
         read: async (positions, handle) => {
           asked.push(...positions);
           for (const each of positions) await handle(each, raw[each.offset] ?? { missing: 'no_topic' });
