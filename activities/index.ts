@@ -2,6 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { checkDecision, endPromotion, openPromotion, supersedeWaiting } from './approval.ts';
+import { confirmInjections } from './confirm.ts';
 import { curateDataset } from './curate.ts';
 import type { Deps } from './deps.ts';
 import { startEarly } from './early-start.ts';
@@ -47,6 +48,7 @@ export function createActivities(given: ActivityDeps) {
   return {
     claimRun: asActivity(deps, 'claimRun', claimRun),
     takeSnapshot: asActivity(deps, 'takeSnapshot', takeSnapshot),
+    confirmInjections: asActivity(deps, 'confirmInjections', confirmInjections),
     planRun: asActivity(deps, 'planRun', planRun),
     curateDataset: asActivity(deps, 'curateDataset', curateDataset),
     registerAdapter: asActivity(deps, 'registerAdapter', registerAdapter),

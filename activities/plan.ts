@@ -16,6 +16,8 @@ export interface PlanRunInput {
   schemaVersion: 1;
   run: RunRef;
   manifestDigest: Digest;
+  /** What the workload's injection judge said, where it has one. */
+  judgementsDigest?: Digest;
 }
 
 export interface PlanRunOutput {
@@ -43,7 +45,7 @@ export interface EvaluationPlan {
   cases: { caseDigest: Digest; truth: string | null }[];
 }
 
-export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput): Promise<PlanRunOutput> {
+export async function planRun(deps: Deps, { run, manifestDigest, judgementsDigest }: PlanRunInput): Promise<PlanRunOutput> {
   await updateRun(deps, run.runId, { step: 'plan' });
   const settings = await readSettings(deps, run);
   const { workload } = settings;
@@ -53,7 +55,7 @@ export async function planRun(deps: Deps, { run, manifestDigest }: PlanRunInput)
   const budget = await gateBudget(deps, workload);
   const fresh = await freshCases(deps, workload.name);
   const night = planNight(budget.policy, fresh.length, await disagreementSeen(deps, workload));
-  const { examples } = await curateSnapshot(deps, settings, manifestDigest);
+  const { examples } = await curateSnapshot(deps, settings, manifestDigest, judgementsDigest);
   const learned = await lastTrainedExamples(deps, workload.name, run.runId);
   const newExamples = examples.filter((example) => example.source.correctionDigest !== null && !learned.has(digestOfJson(example))).length;
 

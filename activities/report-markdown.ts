@@ -49,13 +49,14 @@ export function reportMarkdown(report: RunReport, answers: Readonly<Record<Diges
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-function cameIn({ cameIn: counts, dataset }: RunReport): string {
+function cameIn({ cameIn: counts, dataset, injectionJudge: judge }: RunReport): string {
   const classes = Object.entries(counts.byClass).toSorted(([, a], [, b]) => b - a);
   return [
     '## What came in',
     `${counts.interactions} interactions, ${counts.failing} of them with a failure; ${counts.corrections} corrections, ${counts.cases} cases, ${counts.deadLetters} dead letters so far.`,
     ...(classes.length === 0 ? [] : [['| failure class | interactions |', '| --- | --- |', ...classes.map(([name, count]) => row(name, count))].join('\n')]),
     ...(dataset === null ? [] : [`The dataset: ${dataset.corrected} corrected and ${dataset.replay} replayed examples; left out: ${dataset.evalSide} of the evaluation side, ${dataset.duplicates} duplicates, ${dataset.withoutTarget} without a right answer, ${dataset.barred} barred.`]),
+    ...(judge === undefined ? [] : [`The injection judge \`${judge.judgeDigest}\` confirms ${judge.followed} of the rows that a followed injection teaches and keeps ${String(dataset?.['judgedOut'])} out; ${judge.unconfirmed} stand unconfirmed${judge.absent === null ? '' : `: ${judge.absent}`}.`]),
   ].join('\n\n');
 }
 

@@ -41,6 +41,8 @@ export interface RunReport {
   request: Pick<RunRequest, 'by' | 'reason'> | null;
   cameIn: { interactions: number; failing: number; corrections: number; cases: number; deadLetters: number; byClass: Record<string, number> };
   dataset: Dataset['counts'] | null;
+  /** How the workload's injection judge was heard, where it has one. */
+  injectionJudge?: NonNullable<Dataset['injectionJudge']>;
   training: AdapterManifest['training'] | null;
   verdict: Verdict | null;
   /** What was asked besides the cases of the test; reports from before there were suites have none. */
@@ -76,7 +78,7 @@ export async function finishRun(deps: Deps, { run, status, reason, cost }: Finis
 
 async function buildReport(deps: Deps, record: RunRecord, cost: Cost | null): Promise<RunReport> {
   const request = record.requestId === null ? null : await deps.store.claimRequest(record.workload, record.runId);
-  const dataset = record.datasetDigest === null ? null : await deps.store.document(record.datasetDigest);
+  const dataset = record.datasetDigest === null ? null : ((await deps.store.document(record.datasetDigest))?.document as Dataset | undefined);
   const manifest = record.adapterDigest === null ? null : await deps.store.adapter(record.adapterDigest);
   const name = deps.workloads.get(record.workload)?.workload.channel;
   const channel = name === undefined ? null : await deps.store.channel(name);
@@ -90,7 +92,8 @@ async function buildReport(deps: Deps, record: RunRecord, cost: Cost | null): Pr
     run: { ...record, reportDigest: null },
     request: request && { by: request.by, reason: request.reason },
     cameIn: { interactions, failing, corrections, cases, deadLetters, byClass },
-    dataset: (dataset?.document as Dataset | undefined)?.counts ?? null,
+    dataset: dataset?.counts ?? null,
+    ...(dataset?.injectionJudge && { injectionJudge: dataset.injectionJudge }),
     training: manifest?.training ?? null,
     verdict,
     evaluation: evaluation && part(evaluation),

@@ -37,6 +37,8 @@ export interface ClaimRunOutput {
   hold?: OpenHold;
   /** How the channel is watched after a promotion; left out: it is not. */
   watch?: WatchPolicy;
+  /** The workload has an injection judge. */
+  confirmInjections?: true;
 }
 
 /** Claims the oldest run request of the workload, if any, and opens the run's record. The same answer when asked again. */
@@ -52,7 +54,7 @@ export async function claimRun(deps: Deps, input: ClaimRunInput): Promise<ClaimR
   if (request) await deps.store.link([{ fromKind: 'request', from: request.id, relation: 'claimed_by', toKind: 'run', to: input.runId }]);
   const run: RunRef = { schemaVersion: 1, runId: input.runId, workload: input.workload, settingsDigest };
   const hold = request?.options.newCandidate === true ? null : await openHold(deps, workload.channel);
-  return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu, ...(hold === null ? {} : { hold }), ...(workload.watch === undefined ? {} : { watch: workload.watch }) };
+  return { schemaVersion: 1, run, channel: workload.channel, requestId: request?.id ?? null, approval, gpu: deps.gpu, ...(hold === null ? {} : { hold }), ...(workload.watch === undefined ? {} : { watch: workload.watch }), ...(workload.injectionJudge === undefined ? {} : { confirmInjections: true }) };
 }
 
 /** Opens the run's record, if this execution has not yet, and says how its promotion is approved. */

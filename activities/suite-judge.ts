@@ -5,14 +5,13 @@ import { canonicalJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 import type { SuiteJudgement } from '../core/gate/guards.ts';
 import type { Given } from '../core/suites/check.ts';
-import { blindOrder, judgedCase, judgeDefinition, judgeDigest, judgeExamples, judgeRequest, keyOfQuestion, PROBE, readVerdict, type JudgeQuestion, type JudgeVerdict } from '../core/suites/judge.ts';
+import { judgedCase, judgeDefinition, judgeDigest, judgeExamples, judgeRequest, keyOfQuestion, readVerdict, type JudgeQuestion, type JudgeVerdict } from '../core/suites/judge.ts';
 import type { Suite, SuiteItem } from '../core/suites/suite.ts';
-import type { JudgeModel, KeptJudgement } from '../stores/ports.ts';
-import { inFlight } from './asking.ts';
+import type { JudgeModel } from '../stores/ports.ts';
 import type { Deps } from './deps.ts';
+import { askAll, assertInOrder, isJudgeError, keptVerdicts, type Judged, type Judging } from './judging.ts';
 import { readJsonBlob, type Settings } from './runs.ts';
 
-const KEEP_AT_ONCE = 8;
 /** Share of the current adapter's answers on which a judge may be unreadable before it counts as out of order: the candidate has no hand in those. */
 const MAX_UNREADABLE = 0.1;
 const DIFFERENCES_KEPT = 100;
@@ -31,9 +30,6 @@ export interface JudgeAsking {
   evaluationId: Digest;
   signal: AbortSignal;
 }
-
-type Judged = Pick<KeptJudgement, 'passed'> & { reasonDigest: Digest | null };
-type Judging = { judge: SuiteJudge; digest: Digest; model: JudgeModel; timeoutMs: number; concurrency: number; asking: JudgeAsking };
 
 const passesChecks = ({ answerDigest, scores }: SuiteOutcome): boolean => answerDigest !== null && (scores['pass'] ?? []).every(Boolean);
 
@@ -60,15 +56,15 @@ export async function judgeOutcomes(deps: Pick<Deps, 'store' | 'blobs' | 'judge'
   const report: JudgeReport = { digest, model, revision, required, absent: null, asked: 0, kept: 0, unreadable: 0, differences: [] };
   // One question may stand for two: both arms gave the same answer.
   const unique = new Map([...questions.values()].map((question) => [keyOfQuestion(question), question]));
-  const judged = new Map<string, Judged>((await deps.store.keptJudgements(digest, [...unique.values()])).map((kept) => [keyOfQuestion(kept), kept]));
+  const judged = await keptVerdicts(deps, digest, [...unique.values()]);
   report.kept = judged.size;
   const open = [...unique.values()].filter((question) => !judged.has(keyOfQuestion(question)));
   try {
     if (open.length > 0) {
       if (!deps.judge) throw new RatchetError('JUDGE_UNAVAILABLE', 'JUDGE_URL is not set');
       const { timeoutMs, concurrency } = workload.evaluation;
-      const judging: Judging = { judge, digest, model: deps.judge, timeoutMs, concurrency, asking };
-      await assertInOrder(deps, judging, name);
+      const judging: Judging = { name: `the judge of suite ${name}`, judge, digest, model: deps.judge, timeoutMs, concurrency, askedIn: asking.evaluationId, signal: asking.signal };
+      await assertInOrder(deps, judging, { whose: "the suite's", all: judgeExamples(judge) });
       for (const [key, found] of await askAll(deps, judging, open)) judged.set(key, found);
       report.asked = open.length;
     }
@@ -81,21 +77,9 @@ export async function judgeOutcomes(deps: Pick<Deps, 'store' | 'blobs' | 'judge'
     report.differences = differencesOf([...questions.keys()], of);
     return { report, outcomes: outcomes.map((outcome) => (outcome.arm === 'base' || outcome.answerDigest === null ? outcome : { ...outcome, scores: { ...outcome.scores, judge: [of(outcome)?.passed ?? false] } })) };
   } catch (error) {
-    if (!(error instanceof RatchetError && (error.code === 'JUDGE_UNAVAILABLE' || error.code === 'JUDGE_MISMATCH'))) throw error;
+    if (!isJudgeError(error)) throw error;
     return { outcomes: [...outcomes], report: { ...report, absent: error.message } };
   }
-}
-
-/** A judge is the model that is pinned, speaks as it should, and agrees with the suite's own examples, or it is not heard. */
-async function assertInOrder(deps: Pick<Deps, 'store' | 'blobs'>, judging: Judging, suite: string): Promise<void> {
-  const { judge, digest, model, timeoutMs, asking } = judging;
-  const probed = await model.ask(judgeRequest(judge, PROBE), { timeoutMs, signal: asking.signal });
-  if (readVerdict(probed) === null) throw new RatchetError('JUDGE_UNAVAILABLE', `the judge of suite ${suite} gives no readable verdict on an answer of two words: does the engine take response_format with a JSON Schema, and is judge.maxTokens enough?`);
-  const examples = judgeExamples(judge);
-  const known = new Map((await deps.store.keptJudgements(digest, examples)).map((kept): [string, Judged] => [keyOfQuestion(kept), kept]));
-  const found = new Map([...known, ...(await askAll(deps, judging, examples.filter((example) => !known.has(keyOfQuestion(example)))))]);
-  const wrong = examples.filter((example) => found.get(keyOfQuestion(example))?.passed !== example.passes).length;
-  if (wrong > 0) throw new RatchetError('JUDGE_UNAVAILABLE', `the judge of suite ${suite} does not say of ${wrong} of ${examples.length} of the suite's examples what they are`);
 }
 
 /** What a judge says of one of its suite's examples; `found` is null where it cannot be read. */
@@ -114,41 +98,6 @@ export async function tryJudge(model: JudgeModel, judge: SuiteJudge, options: { 
     tried.push({ prompt: question.item.messages.map(textOf).join('') || null, answer: question.turns.map(({ text }) => text).join(''), wanted: question.passes, found });
   }
   return tried;
-}
-
-/** Asks all in blind order and keeps what can be read as it comes. */
-async function askAll(deps: Pick<Deps, 'store' | 'blobs'>, { judge, digest, model, timeoutMs, concurrency, asking }: Judging, questions: readonly JudgeQuestion[]): Promise<Map<string, Judged>> {
-  const options = { timeoutMs, signal: asking.signal };
-  /** null also where the engine fails on this question and on no other: no answer may silence a judge by what it does to its engine. */
-  const answerTo = async (question: JudgeQuestion): Promise<string | null> => {
-    try {
-      return await model.ask(judgeRequest(judge, question), options);
-    } catch (error) {
-      if (!(error instanceof RatchetError && error.code === 'JUDGE_UNAVAILABLE')) throw error;
-      if (readVerdict(await model.ask(judgeRequest(judge, PROBE), options)) === null) throw error;
-      return null;
-    }
-  };
-  const found = new Map<string, Judged>();
-  const unsaved: KeptJudgement[] = [];
-  const save = async (least: number): Promise<void> => {
-    if (unsaved.length >= least) await deps.store.keepJudgements(unsaved.splice(0));
-  };
-  try {
-    await inFlight(blindOrder(questions, asking.evaluationId), concurrency, async (question) => {
-      const verdict = readVerdict(await answerTo(question));
-      // What cannot be read may be the engine's fault as well: a later evaluation asks again.
-      if (verdict === null) return void found.set(keyOfQuestion(question), { passed: false, reasonDigest: null });
-      const { caseDigest, answerDigest } = question;
-      const reasonDigest = await deps.blobs.put(Buffer.from(verdict.reason));
-      unsaved.push({ judgeDigest: digest, caseDigest, answerDigest, passed: verdict.passed, reasonDigest, askedIn: asking.evaluationId });
-      found.set(keyOfQuestion(question), { passed: verdict.passed, reasonDigest });
-      await save(KEEP_AT_ONCE);
-    });
-  } finally {
-    await save(1);
-  }
-  return found;
 }
 
 function assertReadable(current: readonly (Judged | undefined)[]): void {

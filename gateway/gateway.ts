@@ -1,10 +1,10 @@
 // The OpenAI-compatible door: its HTTP server, its few paths, and its orderly end.
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { isIP, type AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Interaction, InteractionEvent } from '../core/contracts/index.ts';
 import { RatchetError, safeMessage } from '../core/errors.ts';
+import { isLoopback, openHttpServer, type HttpServer, type TlsSettings } from '../stores/http-server.ts';
 import type { MetadataStore, ServingTarget } from '../stores/ports.ts';
 import { mayAdminister } from './admin.ts';
 import { createAnswering } from './answering.ts';
@@ -37,6 +37,7 @@ export interface GatewayDeps {
   host?: string;
   /** 0 takes a free one. */
   port?: number;
+  tls?: TlsSettings;
   vllmApiKey?: string;
   /** Guards /internal and /metrics; without one only loopback callers are let in. */
   adminToken?: string;
@@ -70,7 +71,7 @@ const MAX_HELD_BYTES = 268_435_456;
 const MAX_CONNECTIONS = 8_192;
 const SERVER = { requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 30_000, maxHeaderSize: 32_768, connectionsCheckingInterval: 5_000 };
 
-/** @throws CONFIG_INVALID when strangers could ask, or it cannot listen */
+/** @throws CONFIG_INVALID when strangers could ask or listen in, or it cannot listen itself */
 export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const { store, target, workloads, logger, host = '127.0.0.1', port = 0, metrics = createMetrics(), maxInFlight = 2_048 } = deps;
   const callers = await createCallers({ store, logger });
@@ -145,7 +146,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
 
   let closing = false;
   const active = new Set<Promise<void>>();
-  const server = createServer(SERVER, (req, res) => {
+  const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
     if (closing) res.setHeader('connection', 'close');
     // A broken connection shows as `close`; without a listener it would end the process.
     res.on('error', () => undefined);
@@ -158,8 +159,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       })
       .finally(() => active.delete(work));
     active.add(work);
-  });
-  server.maxConnections = MAX_CONNECTIONS;
+  };
 
   function overloaded(req: IncomingMessage, res: ServerResponse): void {
     metrics.answered('none', '503', 0);
@@ -167,36 +167,29 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     sendRefusal(res, new Refusal(503, 'overloaded', `the gateway answers ${maxInFlight} requests already`, { retryAfterSeconds: 1 }));
   }
 
+  let server: HttpServer;
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(new RatchetError('CONFIG_INVALID', `GATEWAY_HOST, GATEWAY_PORT: cannot listen on ${host}:${port} (${error.code})`)));
-      server.listen(port, host, resolve);
-    });
+    server = await openHttpServer({ host, port, setting: 'GATEWAY', tls: deps.tls ?? { mayBePlain: false }, logger, server: SERVER, maxConnections: MAX_CONNECTIONS, onRequest });
   } catch (error) {
     callers.close();
     replicas.close();
     throw error;
   }
-  const address = server.address() as AddressInfo;
 
   return {
-    url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    url: server.url,
     inFlight: channels.inFlight,
     replicas: replicas.report,
     close: async (drainMs = 10_000) => {
       closing = true;
       callers.close();
       replicas.close();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const deadline = new AbortController();
-      await Promise.race([Promise.all(active), sleep(drainMs, undefined, { signal: deadline.signal }).catch(() => undefined)]);
+      await server.close(Promise.race([Promise.all(active), sleep(drainMs, undefined, { signal: deadline.signal }).catch(() => undefined)]));
       deadline.abort();
-      server.closeAllConnections();
-      await Promise.all([...active, closed]);
+      await Promise.all(active);
       recorder.flush();
       await upstream.close();
     },
   };
 }
-
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

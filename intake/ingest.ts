@@ -60,7 +60,7 @@ export function createIngest(deps: IngestDeps): Ingest {
   /** A store that cannot work now is for the source to wait for; a record that the store cannot take is found and set aside. */
   async function keep(sorted: readonly Sorted[]): Promise<BatchResult> {
     try {
-      return await store.storeBatch(batchOf(sorted.map(({ outcome }) => outcome)));
+      return await store.storeBatch(batchOf(sorted.map(({ outcome }) => outcome)), sorter.meet);
     } catch (error) {
       if (error instanceof RatchetError && error.code === 'STORE_UNAVAILABLE') throw error;
       const { failed, stored } = await alone(sorted);
@@ -70,7 +70,7 @@ export function createIngest(deps: IngestDeps): Ingest {
         const each = sorted[index];
         if (each) each.outcome = { deadLetter: sorter.deadLetter(each.record, cause) };
       }
-      const rest = await store.storeBatch(batchOf(sorted.map(({ outcome }) => outcome)));
+      const rest = await store.storeBatch(batchOf(sorted.map(({ outcome }) => outcome)), sorter.meet);
       return { ...rest, stored: rest.stored + stored, duplicates: rest.duplicates - stored };
     }
   }
@@ -81,7 +81,7 @@ export function createIngest(deps: IngestDeps): Ingest {
     let stored = 0;
     for (const [index, { outcome }] of sorted.entries()) {
       try {
-        stored += (await store.storeBatch(batchOf([outcome]))).stored;
+        stored += (await store.storeBatch(batchOf([outcome]), sorter.meet)).stored;
       } catch (cause) {
         if (cause instanceof RatchetError && cause.code === 'STORE_UNAVAILABLE') throw cause;
         failed.push({ index, cause });

@@ -13,8 +13,10 @@ import { canonicalText } from './parse.ts';
 
 export interface Judge {
   interaction(raw: Interaction, loaded: LoadedWorkload): Omit<NewInteraction, 'hmac' | 'position'>;
-  /** By itself: its interaction may come later. What only that one's words give away is replaced when the two meet (activities/curate.ts). */
+  /** By itself: its interaction may come later. */
   correction(raw: Correction, tenant: string, loaded: LoadedWorkload): Omit<NewCorrection, 'hmac' | 'position'>;
+  /** Where the two meet in the store, whichever came first: what only the interaction's words gave away is replaced. */
+  meet(interaction: Interaction, correction: Correction, loaded: LoadedWorkload | undefined): Correction;
 }
 
 /**
@@ -60,6 +62,9 @@ export function createJudge(keys: Keys, recogniser?: Recogniser): Judge {
       const correction: Correction = { ...raw, answer: redactorOf(tenant, workload.redaction.names).redactAnswer(raw.answer, []) };
       return { digest: named(correction).digest, correction };
     },
+
+    meet: ({ tenant, redaction }, correction, loaded) =>
+      redaction?.values === undefined ? correction : { ...correction, answer: redactorOf(tenant, loaded?.workload.redaction.names ?? false).redactAnswer(correction.answer, redaction.values) },
   };
 }
 

@@ -40,7 +40,7 @@ export async function replayLetters(deps: ReplayDeps, rows: readonly DeadLetterR
     if ('missing' in record) return report(row, record.missing);
     if (hmacOf(keys, record.bytes) !== row.letter.hmac) return report(row, 'changed');
     const rejudged = sorter.sort({ position: row.letter.position, bytes: record.bytes });
-    const outcome = await store.replayDeadLetter(row.id, rejudged, by, clock().toISOString());
+    const outcome = await store.replayDeadLetter(row.id, rejudged, by, clock().toISOString(), sorter.meet);
     const conflict = { reason: 'IDENTITY_CONFLICT', detail: '/id is kept with other content' };
     report(row, outcome, 'deadLetter' in rejudged ? rejudged.deadLetter : outcome === 'conflict' ? conflict : undefined);
   }

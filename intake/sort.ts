@@ -4,7 +4,7 @@ import { keyedHash } from '../core/digest.ts';
 import { ERROR_CODES, RatchetError, safeMessage } from '../core/errors.ts';
 import { correctionFromEvent, interactionFromEvent } from '../core/events.ts';
 import type { Keys } from '../stores/keys.ts';
-import type { DeadLetter, IntakeBatch, Rejudged } from '../stores/ports.ts';
+import type { DeadLetter, IntakeBatch, MeetCorrection, Rejudged } from '../stores/ports.ts';
 import type { LoadedWorkload } from '../stores/workloads.ts';
 import { createJudge } from './judge.ts';
 import { parseRecord, unknownWorkload, type RecordLimits } from './parse.ts';
@@ -23,6 +23,8 @@ export interface Sorter {
   sort(record: SourceRecord): Rejudged;
   /** The dead letter of a record that failed for this reason. */
   deadLetter(record: SourceRecord, error: unknown): DeadLetter;
+  /** For the store, where a correction and its interaction meet. */
+  meet: MeetCorrection;
 }
 
 /** The keyed HMAC by which a raw record is known again, also where nothing else of it is kept. */
@@ -56,6 +58,7 @@ export function createSorter({ keys, workloads, limits, logger, clock }: SorterD
       }
     },
     deadLetter,
+    meet: (interaction, correction) => judge.meet(interaction, correction, workloads.get(interaction.workload)),
   };
 }
 

@@ -95,7 +95,7 @@ export function createJudge(options: JudgeOptions): JudgeModel {
     if (found === pinned) return;
     // What it says of itself is shown cut: it comes from outside.
     const shown = typeof found === 'string' ? `"${found.replaceAll(/[^\w.:/@-]+/g, ' ').slice(0, 100)}"` : 'none';
-    throw new RatchetError('JUDGE_MISMATCH', `the judge at ${host} reports the ${what} ${shown}, the suite pins "${pinned}"`);
+    throw new RatchetError('JUDGE_MISMATCH', `the judge at ${host} reports the ${what} ${shown}, pinned is "${pinned}"`);
   }
 
   async function askOnce({ model, reports, messages, responseFormat, maxTokens, seed }: JudgeRequest, timeoutMs: number, signal?: AbortSignal): Promise<string | null> {

@@ -69,6 +69,9 @@ export interface IntakeBatch {
   deadLetters: DeadLetter[];
 }
 
+/** Where a correction and its interaction meet: the correction with that one's surrogates in its answer. Pure. */
+export type MeetCorrection = (interaction: Interaction, correction: Correction) => Correction;
+
 /** A dead letter as the store has it. `replayed`: its record was judged again and is kept now. */
 export interface DeadLetterRow {
   id: number;
@@ -225,12 +228,12 @@ export interface CallerKey {
 export interface MetadataStore {
   // intake
   /** Keeps a batch in one transaction. Known identities with the same HMAC are duplicates; with another they become dead letters. */
-  storeBatch(batch: IntakeBatch): Promise<BatchResult>;
+  storeBatch(batch: IntakeBatch, meet?: MeetCorrection): Promise<BatchResult>;
   /** In the order in which they came. Default: those that are open. */
   deadLetters(query: { limit: number; afterId?: number; reason?: string; state?: 'open' | 'replayed' | 'all' }): Promise<DeadLetterRow[]>;
   deadLetter(id: number): Promise<DeadLetterRow | null>;
   /** Keeps what judging the letter's record again gave, and says so in the letter, in one transaction. */
-  replayDeadLetter(id: number, rejudged: Rejudged, by: string, at: string): Promise<ReplayOutcome>;
+  replayDeadLetter(id: number, rejudged: Rejudged, by: string, at: string, meet?: MeetCorrection): Promise<ReplayOutcome>;
   /** Open dead letters by reason, most first. Kept as totals, as the counts below: reading them does not count rows. */
   deadLetterTotals(): Promise<{ reason: string; open: number }[]>;
   /** `deadLetters`: open ones, of the whole store. */

@@ -8,7 +8,7 @@ import { PatternRefused, safePattern } from '../core/detect/safe-pattern.ts';
 import { RatchetError } from '../core/errors.ts';
 import { ATTACK, metricsOf, suiteOf, type Suite } from '../core/suites/suite.ts';
 import { readSchema } from './schema-file.ts';
-import { failWith, parseWith, readYaml, WorkloadMistakes, type Mistake, type YamlFile } from './yaml-file.ts';
+import { failWith, mistakesOf, parseWith, readYaml, WorkloadMistakes, type Mistake, type YamlFile } from './yaml-file.ts';
 
 /** Suites that come with Ratchet; a workload names them `builtin:NAME`. */
 export const BUILTIN_SUITES = ['injection', 'over-defence', 'refusal', 'general-ability'] as const;
@@ -83,7 +83,7 @@ async function readCaseFile(file: YamlFile, name: string, index: number): Promis
     documents.push(document);
     const parsed = SuiteCase.safeParse(document);
     if (parsed.success) placed.push({ item: parsed.data, mistakeAt: (steps, message) => at(`${steps.length > 0 ? `${steps.join('.')}: ` : ''}${message}`) });
-    else mistakes.push(...parsed.error.issues.map((issue) => at(`${issue.path.map(String).join('.') || 'case'}: ${issue.code === 'unrecognized_keys' ? `no such setting: ${issue.keys.join(', ')}` : issue.message}`)));
+    else mistakes.push(...mistakesOf(parsed.error, 'case').map(({ message }) => at(message)));
   });
   return { placed, documents, mistakes };
 }

@@ -96,10 +96,18 @@ export async function readYaml(file: string, unreadable: (shown: string) => stri
 export function parseWith<T extends z.ZodType>(file: YamlFile, contract: T): { value: z.output<T>; mistakes: [] } | { value: null; mistakes: Mistake[] } {
   const parsed = contract.safeParse(file.asWritten);
   if (parsed.success) return { value: parsed.data, mistakes: [] };
-  const mistakes = parsed.error.issues.flatMap((issue): Mistake[] => {
-    const where = issue.path.map(String).join('.');
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => file.mistakeAt(issue.path, `${where ? `${where}.` : ''}${key}: no such setting`, key));
-    return [file.mistakeAt(issue.path, `${where || 'file'}: ${issue.message}`)];
+  return { value: null, mistakes: mistakesOf(parsed.error, 'file').map(({ path, message, unknownKey }) => file.mistakeAt(path, message, unknownKey)) };
+}
+
+/**
+ * What a contract finds wrong, in words for who wrote the document: each unknown key by itself.
+ * @param whole what the document is called where it is wrong as a whole
+ */
+export function mistakesOf({ issues }: z.ZodError, whole: string): { path: PropertyKey[]; message: string; unknownKey?: string }[] {
+  return issues.flatMap((issue) => {
+    const { path } = issue;
+    const where = path.map(String).join('.');
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((unknownKey) => ({ path, message: `${where ? `${where}.` : ''}${unknownKey}: no such setting`, unknownKey }));
+    return [{ path, message: `${where || whole}: ${issue.message}` }];
   });
-  return { value: null, mistakes };
 }

@@ -19,7 +19,7 @@ collectDefaultMetrics({ register: registry });
 const workloads = new Set((await readWorkloads(config.workloadFiles)).keys());
 const sink = kafkaSink({ ...kafka, topics: Object.values(kafka.topics), clientId: 'ratchet-api' });
 const limits = { maxBytes: config.maxRecordBytes, maxDepth: config.maxRecordDepth };
-const door = await startDoor({ ...config.api, environment, sink, logger, metrics: doorMetrics(registry), accept: { limits, topics: kafka.topics, workloads } });
+const door = await startDoor({ ...config.api, environment, tls: config.tls, sink, logger, metrics: doorMetrics(registry), accept: { limits, topics: kafka.topics, workloads } });
 const health = await startHealth({ ...config.metrics, registry, check: () => sink.check() });
 
 async function stop(): Promise<void> {

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { RatchetError } from '../core/errors.ts';
+import { isLoopback, type TlsSettings } from '../stores/http-server.ts';
 
 const list = z.string().transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
 /** Base URLs, to which a path is appended. */
@@ -13,11 +14,14 @@ const port = z.coerce.number().int().min(0).max(65535);
 
 const Environment = z
   .object({
-    RATCHET_ENV: z.enum(['development', 'production']).default('development').describe('production refuses SASL or API keys without TLS'),
+    RATCHET_ENV: z.enum(['development', 'production']).default('development').describe('production refuses SASL or API keys without TLS, and plain HTTP beyond loopback'),
     RATCHET_HOME: z.string().default('.ratchet/home').describe('where metadata, blobs, adapters, runs, keys and traces are kept'),
     RATCHET_MODELS: z.string().default('.ratchet/models').describe('directory of base models, one folder per name'),
     RATCHET_WORKLOADS: list.prefault('examples/tickets/workload.yaml').describe('workload files, separated by commas'),
     RATCHET_ADMIN_TOKEN: z.string().min(16).optional().describe('token for admin calls over HTTP'),
+    RATCHET_TLS_CERT: z.string().optional().describe('PEM file with the certificate, and those between it and its authority, by which the gateway and the HTTP door speak TLS (1.2 and later). Read again when it changes'),
+    RATCHET_TLS_KEY: z.string().optional().describe('PEM file with the private key of RATCHET_TLS_CERT, without a passphrase'),
+    RATCHET_TLS_PROXY: flag.prefault('false').describe('says that a proxy or mesh in front of the gateway and the HTTP door ends TLS: in production they may then bind beyond loopback without a certificate'),
     RATCHET_MAX_RECORD_BYTES: z.coerce.number().int().positive().default(1_048_576).describe('largest Kafka record that ingest reads'),
     RATCHET_MAX_RECORD_DEPTH: z.coerce.number().int().positive().default(64).describe('deepest nesting of a record'),
     RATCHET_ACTOR: z.string().default(process.env['USER'] ?? 'unknown').describe('name written into the audit trail for CLI actions'),
@@ -51,7 +55,7 @@ const Environment = z
     ISOLATION_INTERVAL_SECONDS: z.coerce.number().positive().default(900).describe('least time between two isolation checks of a replica in traffic'),
     ISOLATION_MAX_SHARE: z.coerce.number().gt(0).max(1).default(0.01).describe('largest share of a replica\'s tokens that its isolation checks may take; an idle one is checked once a day'),
     VLLM_API_KEY: z.string().optional().describe('key that vLLM asks for on /v1'),
-    JUDGE_URL: urls.pipe(z.tuple([z.url({ protocol: /^https?$/ })], 'must be one http(s) base URL')).optional().describe('base URL of an OpenAI-compatible API that serves the judge models which suites name; without it no judge is asked. Prompts and answers of such suites are sent there'),
+    JUDGE_URL: urls.pipe(z.tuple([z.url({ protocol: /^https?$/ })], 'must be one http(s) base URL')).optional().describe('base URL of an OpenAI-compatible API that serves the judge models which suites and workloads (`injectionJudge`) name; without it no judge is asked. Prompts and answers of such suites, and rows that such workloads would learn from injections, redacted, are sent there'),
     JUDGE_API_KEY: z.string().optional().describe('key for JUDGE_URL'),
     GATEWAY_HOST: z.string().default('127.0.0.1').describe('address the gateway binds to'),
     GATEWAY_PORT: port.default(8080).describe('port of the gateway; 0 takes a free one'),
@@ -89,10 +93,9 @@ const Environment = z
       needTls(env.JUDGE_API_KEY !== undefined && protocol === 'http:' && !isLoopback(hostname) && env.RATCHET_ENV === 'production', 'JUDGE_URL', 'an API key without TLS is refused in production');
     }
     needTls((env.TEMPORAL_TLS_CERT === undefined) !== (env.TEMPORAL_TLS_KEY === undefined), 'TEMPORAL_TLS_CERT', 'a client certificate needs its key, and a key its certificate');
+    needTls((env.RATCHET_TLS_CERT === undefined) !== (env.RATCHET_TLS_KEY === undefined), 'RATCHET_TLS_CERT', 'a certificate needs RATCHET_TLS_KEY, and a key RATCHET_TLS_CERT');
     needTls(env.TEMPORAL_API_KEY !== undefined && !env.TEMPORAL_TLS && env.RATCHET_ENV === 'production', 'TEMPORAL_TLS', 'an API key without TLS is refused in production');
   });
-
-const isLoopback = (hostname: string): boolean => hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 
 /** Every setting with its default and one sentence, for docs/reference/config.md and `ratchet doctor`. */
 export const settingsShape = Environment.shape;
@@ -103,6 +106,8 @@ export interface Config {
   modelsDir: string;
   workloadFiles: string[];
   adminToken: string | undefined;
+  /** Of the gateway and the HTTP door; the files are read when these start. */
+  tls: TlsSettings;
   maxRecordBytes: number;
   maxRecordDepth: number;
   actor: string;
@@ -171,6 +176,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     modelsDir: resolve(e.RATCHET_MODELS),
     workloadFiles: e.RATCHET_WORKLOADS.map((file) => resolve(file)),
     adminToken: e.RATCHET_ADMIN_TOKEN,
+    tls: {
+      ...(e.RATCHET_TLS_CERT === undefined || e.RATCHET_TLS_KEY === undefined ? {} : { files: { cert: resolve(e.RATCHET_TLS_CERT), key: resolve(e.RATCHET_TLS_KEY) } }),
+      mayBePlain: e.RATCHET_ENV === 'development' || e.RATCHET_TLS_PROXY,
+    },
     maxRecordBytes: e.RATCHET_MAX_RECORD_BYTES,
     maxRecordDepth: e.RATCHET_MAX_RECORD_DEPTH,
     actor: e.RATCHET_ACTOR,
@@ -195,7 +204,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     judge: e.JUDGE_URL === undefined ? undefined : { url: e.JUDGE_URL[0], apiKey: e.JUDGE_API_KEY },
     replicaWaitMs: e.VLLM_REPLICA_WAIT_SECONDS * 1000,
     isolation: { intervalMs: e.ISOLATION_INTERVAL_SECONDS * 1000, maxShare: e.ISOLATION_MAX_SHARE },
-    gatewayUrls: e.GATEWAY_URLS ?? [hereUrl(e.GATEWAY_HOST, e.GATEWAY_PORT)],
+    gatewayUrls: e.GATEWAY_URLS ?? [hereUrl(e.RATCHET_TLS_CERT === undefined ? 'http' : 'https', e.GATEWAY_HOST, e.GATEWAY_PORT)],
     gateway: { host: e.GATEWAY_HOST, port: e.GATEWAY_PORT, allowBaseArm: e.GATEWAY_ALLOW_BASE, allowOpen: e.GATEWAY_ALLOW_OPEN, timeoutMs: e.GATEWAY_TIMEOUT_MS, firstByteMs: e.GATEWAY_FIRST_BYTE_TIMEOUT_MS, maxBodyBytes: e.GATEWAY_MAX_BODY_BYTES, maxInFlight: e.GATEWAY_MAX_IN_FLIGHT },
     spoolMaxBytes: e.GATEWAY_SPOOL_MAX_BYTES,
     api: { host: e.API_HOST, port: e.API_PORT, tokens: e.API_TOKEN ?? [], maxBodyBytes: e.API_MAX_BODY_BYTES },
@@ -205,9 +214,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
 }
 
 /** How a process of this machine reaches a server that binds to this address. */
-function hereUrl(host: string, at: number): string {
+function hereUrl(scheme: string, host: string, at: number): string {
   const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${at}`;
+  return `${scheme}://${reached.includes(':') ? `[${reached}]` : reached}:${at}`;
 }
 
 /** The fixed layout under RATCHET_HOME. The Python worker uses the same names (gpu-worker/ratchet_gpu/home.py). */

@@ -32,7 +32,7 @@ const { materialize } = createAdapterFiles({ blobs, dir: paths.adapters });
 const target = createVllmTarget({ ...vllm, baseModel, materialize });
 const publisher = createPublisher({ kafka: { ...kafka, topic: kafka.topics.interactions }, spool: { root: paths.spool, key: spoolKey(keys), maxBytes: config.spoolMaxBytes }, limits: {}, logger, metrics });
 const { publish } = publisher;
-const gateway = await startGateway({ ...config.gateway, store, marks: store, isolation: config.isolation, target, workloads, publish, subjectKey: keys.subject, logger, metrics, vllmApiKey: vllm.apiKey, adminToken: config.adminToken });
+const gateway = await startGateway({ ...config.gateway, tls: config.tls, store, marks: store, isolation: config.isolation, target, workloads, publish, subjectKey: keys.subject, logger, metrics, vllmApiKey: vllm.apiKey, adminToken: config.adminToken });
 // vLLM or Kafka away is no reason to restart the gateway: its own /readyz and its metrics tell.
 const health = await startHealth({ ...config.metrics, registry: metrics.registry, check: async () => undefined });
 

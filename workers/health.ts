@@ -1,8 +1,8 @@
 // The small HTTP server of every worker: /healthz for whoever restarts it, /metrics for Prometheus.
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
-import { RatchetError, safeMessage } from '../core/errors.ts';
+import { safeMessage } from '../core/errors.ts';
+import { openHttpServer } from '../stores/http-server.ts';
 
 export interface HealthOptions {
   host: string;
@@ -19,22 +19,8 @@ export interface Health {
 }
 
 export async function startHealth({ host, port, registry, check }: HealthOptions): Promise<Health> {
-  const server = createServer((request, response) => {
-    void answer(request.url ?? '/', response, registry, check).catch(() => response.destroy());
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new RatchetError('CONFIG_INVALID', `METRICS_HOST, METRICS_PORT: cannot listen on ${host}:${port} (${error.code})`)));
-    server.listen(port, host, resolve);
-  });
-  const { port: bound } = server.address() as AddressInfo;
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  // It says nothing of records and takes no secret, so it is plain wherever it binds.
+  return openHttpServer({ host, port, setting: 'METRICS', tls: { mayBePlain: true }, onRequest: (request, response) => void answer(request.url ?? '/', response, registry, check).catch(() => response.destroy()) });
 }
 
 async function answer(url: string, response: ServerResponse, registry: Registry, check: () => Promise<void>): Promise<void> {

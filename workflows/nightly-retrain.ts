@@ -10,7 +10,7 @@ import type { Digest, RunStatus } from '../core/contracts/index.ts';
 import { endOf } from './failures.ts';
 import { promotion, type PromotionInput } from './promotion.ts';
 import * as attributes from './search-attributes.ts';
-import { claimRun, curateDataset, evaluate, finishRun, gpuSteps, judge, judgeLook, planLook, planRun, reestimateGain, registerAdapter, reserveDecision, takeSnapshot } from './steps.ts';
+import { claimRun, confirmInjections, curateDataset, evaluate, finishRun, gpuSteps, judge, judgeLook, planLook, planRun, reestimateGain, registerAdapter, reserveDecision, takeSnapshot } from './steps.ts';
 import { withdraw } from './tidy.ts';
 
 export interface NightlyRetrainInput {
@@ -60,10 +60,14 @@ async function retrain(night: Night, claimed: ClaimRunOutput): Promise<NightlyRe
 
   const { manifestDigest } = await timed(cost, 'snapshot', takeSnapshot({ schemaVersion: 1, run }));
 
-  const plan = await timed(cost, 'plan', planRun({ schemaVersion: 1, run, manifestDigest }));
+  // Histories from before there were injection judges ask none.
+  const judged = claimed.confirmInjections ? await timed(cost, 'confirm', confirmInjections({ schemaVersion: 1, run, manifestDigest })) : null;
+  const snapshot = { schemaVersion: 1, run, manifestDigest, ...(judged && { judgementsDigest: judged.judgementsDigest }) } as const;
+
+  const plan = await timed(cost, 'plan', planRun(snapshot));
   if (plan.skip !== null) return finish(night, 'skipped', night.held === null ? plan.skip : `${night.held} Then: ${plan.skip}`);
 
-  const { datasetDigest, training } = await timed(cost, 'curate', curateDataset({ schemaVersion: 1, run, manifestDigest }));
+  const { datasetDigest, training } = await timed(cost, 'curate', curateDataset(snapshot));
   upsertSearchAttributes([{ key: attributes.DatasetDigest, value: datasetDigest }]);
 
   const trained = await timed(cost, 'train', gpuSteps({ ...gpu, secondsLeft: plan.gpuSecondsLeft }).trainAdapter(training));

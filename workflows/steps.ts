@@ -13,8 +13,8 @@ export const { claimRun, takeSnapshot, planRun, curateDataset, registerAdapter, 
   retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 20 },
 });
 
-/** Work with the serving engine: an engine that is away is waited for about a quarter of an hour. */
-export const { evaluate, reestimateGain, promote, unloadAdapter, unloadFormer, rollbackChannel } = proxyActivities<Activities>({
+/** Work with an engine: a serving engine that is away is waited for about a quarter of an hour. */
+export const { confirmInjections, evaluate, reestimateGain, promote, unloadAdapter, unloadFormer, rollbackChannel } = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '6 hours',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 30 },

@@ -50,6 +50,7 @@ export function addDataset(program: Command): void {
             ['examples', `${shown.exampleDigests.length} in ${shown.examplesDigest}`],
             ...Object.entries(shown.examplesByClass).map(([name, count]): [string, number] => [`  ${name}`, count]),
             ...Object.entries(shown.counts).map(([name, count]): [string, unknown] => [name, count]),
+            ...(shown.injectionJudge ? [['injection judge', `${shown.injectionJudge.judgeDigest}: ${shown.injectionJudge.followed} confirmed, ${shown.injectionJudge.unconfirmed} unconfirmed${shown.injectionJudge.absent === null ? '' : ` (${shown.injectionJudge.absent})`}`] as [string, string]] : []),
             ['detectors', shown.detectorVersions.join(', ')],
             ['redactor', shown.redactorVersion],
           ]),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { safeMessage } from '../../core/errors.ts';
 import { javaBin, kafkaDir, pythonBin, temporalBin } from '../../infra/dev/paths.ts';
+import { readTls } from '../../stores/http-server.ts';
 import { kafkaClient } from '../../stores/kafka.ts';
 import { action } from '../action.ts';
 import type { Context } from '../context.ts';
@@ -51,6 +52,11 @@ function checks(context: Context): Check[] {
       if (absent.length > 0) throw new Missing(`no ${absent.join(', ')} in ${config.modelsDir}`);
       return models.join(', ');
     } },
+    ...(config.tls.files === undefined ? [] : [config.tls.files]).map((files): Check => ({ name: 'TLS certificate', kind: 'parts', hint: 'RATCHET_TLS_CERT and RATCHET_TLS_KEY name its files.', run: () => {
+      const { validTo } = readTls(files);
+      if (validTo < new Date().toISOString()) throw new Missing(`expired at ${validTo}`);
+      return `valid until ${validTo}`;
+    } })),
     { name: 'metadata store', kind: 'parts', hint: 'Check RATCHET_HOME and its permissions.', run: async () => `${(await (await context.store()).channels()).length} channel(s)` },
     { name: `Temporal at ${config.temporal.address}`, kind: 'servers', hint: 'Start it (`ratchet dev`), or set TEMPORAL_ADDRESS.', run: async () => {
       const client = await context.temporal();
@@ -75,11 +81,11 @@ function checks(context: Context): Check[] {
       const { data } = (await answer.json()) as { data: { id: string }[] };
       return `${data.length} model(s)`;
     } })),
-    ...(config.judge === undefined ? [] : [config.judge].map(({ url, apiKey }): Check => ({ name: `judge models at ${url}`, kind: 'servers', hint: 'Start it, or set JUDGE_URL and JUDGE_API_KEY. Judges that suites do not require are left out of verdicts until then.', run: async () => {
+    ...(config.judge === undefined ? [] : [config.judge].map(({ url, apiKey }): Check => ({ name: `judge models at ${url}`, kind: 'servers', hint: 'Start it, or set JUDGE_URL and JUDGE_API_KEY. Judges that suites do not require are left out of verdicts until then, and rows of injections stay unconfirmed.', run: async () => {
       const answer = await fetch(`${url}/v1/models`, { signal: AbortSignal.timeout(5000), headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` } });
       if (!answer.ok) throw new Missing(`answers ${answer.status}`);
       const served = ((await answer.json()) as { data: { id: string }[] }).data.map(({ id }) => id);
-      const named = [...(await context.workloads()).values()].flatMap(({ suites = [] }) => suites.flatMap(({ judge }) => judge?.model ?? []));
+      const named = [...(await context.workloads()).values()].flatMap(({ workload, suites = [] }) => [workload.injectionJudge, ...suites.map(({ judge }) => judge)].flatMap((judge) => judge?.model ?? []));
       const absent = [...new Set(named)].filter((model) => !served.includes(model));
       if (absent.length > 0) throw new Missing(`does not serve ${absent.join(', ')}`);
       return `${served.length} model(s)`;

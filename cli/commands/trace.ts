@@ -1,8 +1,27 @@
 // `ratchet trace`: from any id to everything it came from and everything that came of it.
 import type { Command } from 'commander';
-import { traceDown, traceUp, renderTrace } from '../../core/lineage/trace.ts';
+import type { InjectionJudgement } from '../../core/curate/injection-judge.ts';
+import { nodesOf, traceDown, traceUp, renderTrace, type TraceNode } from '../../core/lineage/trace.ts';
 import { action, positiveInt } from '../action.ts';
-import { resolveId } from '../context.ts';
+import { harmless } from '../approval-text.ts';
+import { asDigest, resolveId, type Context } from '../context.ts';
+
+const REASON_CHARACTERS = 300;
+
+/** What the injection judge said, with its reason: a model's word that may quote a record, so it is shown cut and harmless. */
+async function judgementNotes(context: Context, trees: readonly TraceNode[]): Promise<Map<string, string>> {
+  const ids = new Set(trees.flatMap(nodesOf).flatMap(({ kind, id }) => (kind === 'judgement' ? [id] : [])));
+  if (ids.size === 0) return new Map();
+  const [store, blobs] = [await context.store(), await context.blobs()];
+  const notes = [...ids].map(async (id): Promise<[string, string]> => {
+    const { followed = null, reasonDigest = null } = ((await store.document(asDigest(id)))?.document ?? {}) as Partial<InjectionJudgement>;
+    if (followed === null) return [id, 'unconfirmed: the injection judge was not heard'];
+    // Whoever erases a reason has erased it here as well.
+    const reason = reasonDigest !== null && (await blobs.has(reasonDigest)) ? harmless(Buffer.from(await blobs.get(reasonDigest)).toString('utf8')).replaceAll(/\s+/g, ' ') : '(no reason kept)';
+    return [id, `${followed ? 'followed' : 'not followed'}, says the injection judge: ${reason.slice(0, REASON_CHARACTERS)}`];
+  });
+  return new Map(await Promise.all(notes));
+}
 
 export function addTrace(program: Command): void {
   program
@@ -18,8 +37,9 @@ export function addTrace(program: Command): void {
         const start = channel ? { kind: 'channel_entry' as const, id: `${channel.channel}@${channel.generation}` } : await resolveId(store, text);
         const bounds = { maxDepth: options.depth };
         const [cameFrom, became] = await Promise.all([traceUp(start, (id) => store.linksTo(id), bounds), traceDown(start, (id) => store.linksFrom(id), bounds)]);
-        const shown = { maxSiblings: options.siblings };
-        context.out.result({ start, cameFrom, became }, (value) => `what it came from\n${renderTrace(value.cameFrom, shown)}\n\nwhat came of it\n${renderTrace(value.became, shown)}`);
+        const notes = await judgementNotes(context, [cameFrom, became]);
+        const shown = { maxSiblings: options.siblings, notes };
+        context.out.result({ start, cameFrom, became, ...(notes.size > 0 && { notes: Object.fromEntries(notes) }) }, (value) => `what it came from\n${renderTrace(value.cameFrom, shown)}\n\nwhat came of it\n${renderTrace(value.became, shown)}`);
       }),
     );
 }

@@ -77,5 +77,7 @@ export const Dataset = z.looseObject({
     withoutTarget: z.int(),
     barred: z.int(),
   }),
+  /** How the workload's injection judge was heard; without such a judge nothing. `judgementsDigest`: blob with every row that it was to read. */
+  injectionJudge: z.looseObject({ judgeDigest: Digest, judgementsDigest: Digest, followed: z.int(), unconfirmed: z.int(), absent: z.string().nullable() }).optional(),
 });
 export type Dataset = z.infer<typeof Dataset>;

@@ -5,6 +5,7 @@ export * from './correction.ts';
 export * from './failure.ts';
 export * from './dataset.ts';
 export * from './policy.ts';
+export * from './judge.ts';
 export * from './workload.ts';
 export * from './suite.ts';
 export * from './adapter.ts';

@@ -3,7 +3,7 @@
 /** Kinds of things that a lineage link joins. */
 export type NodeKind =
   | 'interaction' | 'failure' | 'correction' | 'example' | 'dataset' | 'manifest' | 'workload' | 'run' | 'adapter'
-  | 'evaluation' | 'verdict' | 'approval' | 'channel_entry' | 'request' | 'report' | 'reestimate' | 'watch';
+  | 'evaluation' | 'verdict' | 'approval' | 'channel_entry' | 'request' | 'report' | 'reestimate' | 'watch' | 'judgement';
 
 /**
  * Points the way things flow, the earlier thing first: `{ from: example, relation: 'in', to: dataset }`. Along the links lies

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { Digest, FailureClass, JsonObject, SchemaVersion, WorkloadName } from './common.ts';
 import { FinishReason, Sampling, Tool, ToolCall } from './interaction.ts';
+import { JudgePin } from './judge.ts';
 import { DetectorSettings, InjectionGoal } from './workload.ts';
 
 export const SuitePurpose = z.enum(['format', 'injection', 'over_defence', 'policy', 'persona', 'refusal', 'general_ability', 'length']);
@@ -46,17 +47,9 @@ const JudgeExample = z.union([Text, z.strictObject({ prompt: Text, answer: Text 
  * A judge model. It looks at answers that pass every check of the suite, and can only find against them: a guard with `metric: judge`
  * turns what it finds into a veto. Its digest names all of this but `required` and `examples`.
  */
-export const SuiteJudge = z.strictObject({
-  /** Name of the model at JUDGE_URL. An engine that says another one answered is refused. */
-  model: z.string().min(1).max(200),
-  /** Of the weights, as you state it: a commit, a digest, a date. */
-  revision: z.string().min(1).max(200),
-  /** What the engine must say of itself besides: the model's `root` in /v1/models (vLLM), the `system_fingerprint` of every answer. */
-  reports: z.strictObject({ root: z.string().min(1).optional(), fingerprint: z.string().min(1).optional() }).optional(),
+export const SuiteJudge = JudgePin.extend({
   /** What makes an answer right or wrong, in words for the judge. */
   rubric: z.string().min(1).max(20_000),
-  maxTokens: z.int().min(32).max(4_096).default(256),
-  seed: z.int().default(17),
   /** true: a judge that is not heard holds the candidate back; false: the verdict stands without it, and says so. */
   required: z.boolean().default(false),
   /** Answers on which the judge must agree before it is asked anything else. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ChannelName, FailureClass, WorkloadName } from './common.ts';
 import { CorrectionAuthority } from './correction.ts';
+import { JudgePin } from './judge.ts';
 import { Persona, PolicyRule } from './policy.ts';
 import { Schedule } from './schedule.ts';
 import { WatchPolicy } from './watch.ts';
@@ -141,6 +142,8 @@ export const Workload = z.strictObject({
       labelShare: z.number().min(0).max(1).default(0.25),
     })
     .prefault({}),
+  /** A judge model that reads every training row made of a followed injection: where it says that none was followed, the row is left out. Left out: no model is asked. */
+  injectionJudge: JudgePin.optional(),
   minNewExamples: z.int().min(1).default(50),
   recipe: Recipe.prefault({}),
   gate: GatePolicy.prefault({}),

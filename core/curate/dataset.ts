@@ -31,6 +31,8 @@ export interface CurateInput {
   redactTarget: (interaction: Interaction, answer: string) => string;
   /** True when this answer to this interaction passes the workload's detectors. */
   checkTarget: (interaction: Interaction, answer: string) => boolean;
+  /** Records in which the workload's injection judge finds no injection followed; left out where it has no such judge. */
+  notFollowed?: ReadonlySet<Digest>;
 }
 
 interface Candidate {
@@ -89,7 +91,8 @@ export const examplesJsonl = (examples: readonly Example[]): string => examples.
 /**
  * Chooses the training rows. Counts: `interactions` = `evalSide` + `barred` (member of a cluster that has an eval member,
  * or of one that the ledger does not know) + `keptOut` (no consent, or redaction changed the verdict) + those that may be
- * learned from. Of these, `failures` = `corrected` + `withoutTarget` + `duplicates` + `capped`; `replay` rows come on top.
+ * learned from. Of these, `failures` = `corrected` + `withoutTarget` + `duplicates` + `capped` + `judgedOut` (by an injection
+ * judge, where there is one); `replay` rows come on top.
  */
 export function curate(input: CurateInput): { dataset: Dataset; examples: Example[] } {
   const { workload } = input;
@@ -152,7 +155,13 @@ export function curate(input: CurateInput): { dataset: Dataset; examples: Exampl
     counts.replay += 1;
   }
 
-  const rows = taken.sort(byTask).map(exampleOf).map((example) => ({ example, digest: digestOfJson(example) }));
+  // Only now: a row that the judge keeps out makes room for no other, so that it can bring none in.
+  const { notFollowed } = input;
+  const kept = taken.filter(({ record, target }) => target === null || notFollowed?.has(record.digest) !== true);
+  const judgedOut = taken.length - kept.length;
+  counts.corrected -= judgedOut;
+
+  const rows = kept.sort(byTask).map(exampleOf).map((example) => ({ example, digest: digestOfJson(example) }));
   const examples = rows.map((row) => row.example);
   const dataset: Dataset = {
     schemaVersion: 1,
@@ -165,7 +174,7 @@ export function curate(input: CurateInput): { dataset: Dataset; examples: Exampl
     redactorVersion: input.redactorVersion,
     examplesDigest: digestOfBytes(examplesJsonl(examples)),
     exampleDigests: rows.map((row) => row.digest),
-    counts,
+    counts: notFollowed === undefined ? counts : { ...counts, judgedOut },
   };
   return { dataset, examples };
 }

@@ -110,11 +110,12 @@ function groupsOf(children: readonly TraceNode[]): TraceNode[][] {
 /**
  * The tree as indented text, one thing a line with its kind and full id.
  * @param options.maxSiblings things of one kind under one node that are written out; the rest is counted
+ * @param options.notes what else is said of a thing, by its id; in one line
  */
-export function renderTrace(tree: TraceNode, options: { maxSiblings?: number } = {}): string {
-  const { maxSiblings = 5 } = options;
+export function renderTrace(tree: TraceNode, options: { maxSiblings?: number; notes?: ReadonlyMap<string, string> } = {}): string {
+  const { maxSiblings = 5, notes } = options;
   const lines: string[] = [];
-  const label = (node: TraceNode): string => `${relationOf(node)}${words(node.kind)} ${node.id}${node.cut === null ? '' : CUT_NOTES[node.cut]}`;
+  const label = (node: TraceNode): string => `${relationOf(node)}${words(node.kind)} ${node.id}${notes?.has(node.id) ? `: ${notes.get(node.id)}` : ''}${node.cut === null ? '' : CUT_NOTES[node.cut]}`;
   const write = (node: TraceNode, indent: string): void => {
     const rows = groupsOf(node.children).flatMap((group): (TraceNode | string)[] => {
       const left = group.slice(maxSiblings);

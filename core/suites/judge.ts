@@ -1,4 +1,4 @@
-// What a judge model is asked about an answer, and what its own answer means. Pure: asking is activities/suite-judge.ts.
+// What a judge model is asked about an answer, and what its own answer means. Pure: asking is activities/judging.ts.
 import type { Digest, Message, SuiteJudge } from '../contracts/index.ts';
 import { textOf } from '../curate/cluster.ts';
 import { canonicalJson, digestOfJson, keyedHash } from '../digest.ts';
@@ -37,6 +37,8 @@ export const judgedCase = (item: SuiteItem): Digest => digestOfJson({ question: 
 export interface JudgeQuestion {
   item: Pick<SuiteItem, 'messages' | 'turns' | 'tools' | 'judgeNote'>;
   turns: readonly Turn[];
+  /** true: each part of a message stands by itself and says where it came from. */
+  showTrust?: true;
   caseDigest: Digest;
   answerDigest: Digest;
 }
@@ -51,13 +53,16 @@ interface Entry {
   role: string;
   text: string;
   toolCalls?: unknown;
+  untrusted?: true;
   answer?: number;
 }
 
 const said = (message: Message): Entry => ({ role: message.role, text: textOf(message), ...(message.toolCalls && { toolCalls: message.toolCalls }) });
 
-function conversationOf({ item, turns }: JudgeQuestion): Entry[] {
-  const entries = item.messages.map(said);
+const saidInParts = ({ role, parts, toolCalls }: Message): Entry[] => [...parts.map(({ text, trusted }): Entry => ({ role, text, ...(!trusted && { untrusted: true }) })), ...(toolCalls ? [{ role, text: '', toolCalls }] : [])];
+
+function conversationOf({ item, turns, showTrust }: JudgeQuestion): Entry[] {
+  const entries = item.messages.flatMap((message) => (showTrust ? saidInParts(message) : said(message)));
   turns.forEach(({ text, toolCalls }, index) => {
     const asked = item.turns[index];
     if (asked !== undefined) entries.push({ role: 'user', text: asked });

@@ -1,9 +1,9 @@
 // The HTTP door for teams without Kafka: takes what Kafka would take, and says 202 only when Kafka has it.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { isIP, type AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { RatchetError, safeMessage } from '../../core/errors.ts';
+import { isLoopback, openHttpServer, type TlsSettings } from '../../stores/http-server.ts';
 import type { AcceptOptions } from '../accept.ts';
 import type { ParsedRecord } from '../parse.ts';
 import type { RecordSink } from '../produce.ts';
@@ -19,11 +19,12 @@ export interface DoorOptions {
   /** Any of them opens the door; none: only in development, and only on loopback. */
   tokens: readonly string[];
   environment: 'development' | 'production';
+  tls: TlsSettings;
   maxBodyBytes: number;
   accept: AcceptOptions;
   sink: Pick<RecordSink, 'send'>;
   metrics: DoorMetrics;
-  logger: Pick<Logger, 'warn' | 'error'>;
+  logger: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
 export interface Door {
@@ -39,11 +40,12 @@ const PATHS: ReadonlyMap<string, ParsedRecord['kind']> = new Map([
 /** Bodies that may be in memory at once. */
 const MAX_HELD_BYTES = 128_000_000;
 const MAX_CONNECTIONS = 1_000;
+const SERVER = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 30_000, maxHeaderSize: 16_384 };
 const RETRY_AFTER_SECONDS = '5';
 
-/** @throws CONFIG_INVALID when it would be open to strangers, or cannot listen */
+/** @throws CONFIG_INVALID when it would be open to strangers or eavesdroppers, or cannot listen */
 export async function startDoor(options: DoorOptions): Promise<Door> {
-  const { host, port, metrics, logger, sink } = options;
+  const { host, port, tls, metrics, logger, sink } = options;
   if (options.tokens.length === 0 && !(options.environment === 'development' && isLoopback(host))) {
     throw new RatchetError('CONFIG_INVALID', 'API_TOKEN: must be set, unless RATCHET_ENV is development and API_HOST is a loopback address');
   }
@@ -86,28 +88,16 @@ export async function startDoor(options: DoorOptions): Promise<Door> {
   }
 
   const active = new Set<Promise<void>>();
-  const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 30_000, maxHeaderSize: 16_384 }, (req, res) => {
-    // A broken connection shows as an early end; without listeners it would end the process.
-    res.on('error', () => undefined);
-    const work = answer(req, res).finally(() => active.delete(work));
-    active.add(work);
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new RatchetError('CONFIG_INVALID', `API_HOST, API_PORT: cannot listen on ${host}:${port} (${error.code})`)));
-    server.listen(port, host, resolve);
-  });
-  const address = server.address() as AddressInfo;
-  return {
-    url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
-    close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      await Promise.all(active);
-      server.closeAllConnections();
-      await closed;
+  const server = await openHttpServer({
+    ...{ host, port, setting: 'API', tls, logger, server: SERVER, maxConnections: MAX_CONNECTIONS },
+    onRequest: (req, res) => {
+      // A broken connection shows as an early end; without listeners it would end the process.
+      res.on('error', () => undefined);
+      const work = answer(req, res).finally(() => active.delete(work));
+      active.add(work);
     },
-  };
+  });
+  return { url: server.url, close: () => server.close(Promise.all(active)) };
 }
 
 /** One event: taken, or refused for its reason. A batch: each by its index, and harmless to send again as a whole. */
@@ -137,5 +127,3 @@ function createGuard(tokens: readonly string[]): (req: IncomingMessage) => boole
     return wanted.map((one) => timingSafeEqual(one, given)).includes(true);
   };
 }
-
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

@@ -1,9 +1,9 @@
 // Writes one batch of intake inside a transaction; all that can be worked out before the write lock is taken is worked out before.
-import type { Digest, Failure, FailureClass, LedgerEntry, Side } from '../../core/contracts/index.ts';
+import { Correction, Interaction, type Digest, type Failure, type FailureClass, type LedgerEntry, type Side } from '../../core/contracts/index.ts';
 import { canonicalJson, digestOfBytes } from '../../core/digest.ts';
 import { passes } from '../../core/detect/index.ts';
-import type { BatchResult, DeadLetter, IntakeBatch, LineageLink, NewCorrection, NewInteraction, RecordPosition } from '../ports.ts';
-import { pack, packText } from './body.ts';
+import type { BatchResult, DeadLetter, IntakeBatch, LineageLink, MeetCorrection, NewCorrection, NewInteraction, RecordPosition } from '../ports.ts';
+import { pack, packText, unpackChecked } from './body.ts';
 import type { Database } from './database.ts';
 import { digestIs, identityKey } from './keys.ts';
 import { addLinks } from './lineage.ts';
@@ -41,6 +41,7 @@ function failuresOf({ digest, interaction, findings }: NewInteraction): FailureR
 
 export class BatchWriter {
   readonly #database: Database;
+  readonly #meet: MeetCorrection;
   readonly #links: LineageLink[] = [];
   readonly #totals = new TotalsDelta();
   readonly #result: BatchResult = { stored: 0, duplicates: 0, conflicts: 0, deadLetters: 0 };
@@ -48,8 +49,9 @@ export class BatchWriter {
   #parked = 0;
 
   /** For one batch: the write lock must be held from before until `write` returns. */
-  constructor(database: Database) {
+  constructor(database: Database, meet: MeetCorrection = (_, correction) => correction) {
     this.#database = database;
+    this.#meet = meet;
   }
 
   write(batch: PreparedBatch): BatchResult {
@@ -87,7 +89,7 @@ export class BatchWriter {
     // The ledger's side counts, not the one that the caller computed: shares may have changed since the cluster was first seen.
     if (this.#side(workload, ledger) === 'eval' && item.drawn) this.#drawn(workload, ledger.clusterId, item.drawn);
     // Asked only while there is any: the question costs as much as an index of its own.
-    if (this.#parked > 0) this.#unpark(source, id, digest);
+    if (this.#parked > 0) this.#unpark(interaction, digest);
   }
 
   /** A cluster gives one case. Packed only now: most clusters have theirs already. */
@@ -100,29 +102,38 @@ export class BatchWriter {
     this.#totals.workload(workload, 'cases', added);
   }
 
-  #unpark(source: string, id: string, interaction: Digest): void {
-    for (const { digest, workload } of this.#database.all<{ digest: Digest; workload: string }>('SELECT digest, workload FROM corrections WHERE ref_source = ? AND ref_id = ?', source, id)) {
-      this.#corrects(digest, interaction);
+  /** Nothing names a parked correction yet, no link and no manifest: its row may become another document. */
+  #unpark(interaction: Interaction, interactionDigest: Digest): void {
+    const { source, id } = interaction;
+    for (const { seq, digest, workload, body } of this.#database.all<{ seq: number; digest: Digest; workload: string; body: Uint8Array }>('SELECT seq, digest, workload, body FROM corrections WHERE ref_source = ? AND ref_id = ?', source, id)) {
+      const met = this.#metBy(interaction, Correction.parse(unpackChecked(body, digest)), digest);
+      if (met.digest !== digest) this.#database.run('UPDATE corrections SET digest = ?, body = ? WHERE seq = ?', met.digest, pack(met.correction), seq);
+      this.#corrects(met.digest, interactionDigest);
       this.#totals.workload(workload, 'parked', -1);
       this.#parked -= 1;
     }
   }
 
   #correction({ item, body }: PreparedBatch['corrections'][number]): void {
-    const { correction, digest } = item;
-    const { source, id, workload, interaction: ref } = correction;
+    const { source, id, workload, interaction: ref } = item.correction;
     const seq = this.#seq + 1;
+    const corrected = this.#database.get<{ digest: Digest; body: Uint8Array }>('SELECT digest, body FROM interactions WHERE identity_key = ? AND source = ? AND id = ?', identityKey(ref.source, ref.id), ref.source, ref.id);
+    const { digest, correction } = corrected ? this.#metBy(Interaction.parse(unpackChecked(corrected.body, corrected.digest)), item.correction, item.digest) : item;
     const added = this.#database.run(
       'INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING',
-      ...[seq, digest, source, id, item.hmac, workload, ref.source, ref.id, body, ...columnsOf(item.position)],
+      ...[seq, digest, source, id, item.hmac, workload, ref.source, ref.id, digest === item.digest ? body : pack(correction), ...columnsOf(item.position)],
     );
     if (added === 0) return this.#known(this.#database.get<Kept>('SELECT digest, hmac FROM corrections WHERE source = ? AND id = ?', source, id), item);
     this.#seq = seq;
     this.#result.stored += 1;
     this.#totals.workload(workload, 'corrections', 1);
-    const corrected = this.#database.get<{ digest: Digest }>('SELECT digest FROM interactions WHERE identity_key = ? AND source = ? AND id = ?', identityKey(ref.source, ref.id), ref.source, ref.id);
     if (corrected) this.#corrects(digest, corrected.digest);
     else this.#totals.workload(workload, 'parked', 1);
+  }
+
+  #metBy(interaction: Interaction, correction: Correction, digest: Digest): { correction: Correction; digest: Digest } {
+    const met = this.#meet(interaction, correction);
+    return met.answer === correction.answer ? { correction, digest } : { correction: met, digest: digestOfBytes(canonicalJson(met)) };
   }
 
   /** Counts a record that is kept already; one that claims the identity of another becomes a dead letter. */

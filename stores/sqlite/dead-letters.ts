@@ -30,7 +30,7 @@ export function deadLetterQueries(database: Database): Pick<MetadataStore, 'dead
       return byId(id);
     },
 
-    async replayDeadLetter(id, rejudged, by, at) {
+    async replayDeadLetter(id, rejudged, by, at, meet) {
       const batch = prepared({
         interactions: 'interaction' in rejudged ? [rejudged.interaction] : [],
         corrections: 'correction' in rejudged ? [rejudged.correction] : [],
@@ -40,7 +40,7 @@ export function deadLetterQueries(database: Database): Pick<MetadataStore, 'dead
         const row = byId(id);
         if (row === null) return 'settled';
         if (row.state !== 'open') return 'settled';
-        const { conflicts, duplicates } = new BatchWriter(database).write(batch);
+        const { conflicts, duplicates } = new BatchWriter(database, meet).write(batch);
         const outcome = 'deadLetter' in rejudged ? 'dead_letter' : conflicts > 0 ? 'conflict' : duplicates > 0 ? 'duplicate' : 'stored';
         settle(database, row, reasonOf(rejudged, outcome), by, at);
         return outcome;

@@ -5,9 +5,9 @@ import type { Database } from './database.ts';
 
 export function intakeQueries(database: Database): Pick<MetadataStore, 'storeBatch'> {
   return {
-    async storeBatch(batch) {
+    async storeBatch(batch, meet) {
       const rows = prepared(batch);
-      return database.write(() => new BatchWriter(database).write(rows));
+      return database.write(() => new BatchWriter(database, meet).write(rows));
     },
   };
 }

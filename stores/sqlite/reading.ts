@@ -37,6 +37,10 @@ const FAILURE = `SELECT f.seq, f.id, f.time, f.body, i.source, i.id AS interacti
   EXISTS (SELECT 1 FROM corrections AS c WHERE c.ref_source = i.source AND c.ref_id = i.id) AS corrected
   FROM failures AS f JOIN interactions AS i ON i.seq = f.interaction_seq`;
 
+/** Those whose interaction is here: a parked one becomes another document when it comes. */
+const MET_CORRECTIONS = `corrections AS c
+  WHERE EXISTS (SELECT 1 FROM interactions AS i WHERE i.identity_key = identity_key(c.ref_source, c.ref_id) AND i.source = c.ref_source AND i.id = c.ref_id)`;
+
 const asInteraction = (row: InteractionRow): StoredInteraction => ({
   seq: row.seq,
   digest: row.digest,
@@ -62,8 +66,9 @@ export function readingQueries(database: Database): Queries {
     if (!row) throw new RatchetError('NOT_FOUND', `no ${what} ${digest}`);
     return row;
   };
-  const digests = (table: 'interactions' | 'corrections', workload: string, watermark: number): Digest[] =>
-    database.all<{ digest: Digest }>(`SELECT digest FROM ${table} WHERE workload = ? AND seq <= ? ORDER BY digest`, workload, watermark).map((row) => row.digest);
+  database.define('identity_key', identityKey);
+  const digests = (from: string, workload: string, watermark: number): Digest[] =>
+    database.all<{ digest: Digest }>(`SELECT digest FROM ${from} AND workload = ? AND seq <= ? ORDER BY digest`, workload, watermark).map((row) => row.digest);
 
   return {
     async watermark(workload) {
@@ -75,7 +80,7 @@ export function readingQueries(database: Database): Queries {
     },
 
     async digestsUpTo(workload, watermark) {
-      return { interactions: digests('interactions', workload, watermark), corrections: digests('corrections', workload, watermark) };
+      return { interactions: digests('interactions WHERE true', workload, watermark), corrections: digests(MET_CORRECTIONS, workload, watermark) };
     },
 
     async interactions(wanted) {

@@ -1,11 +1,12 @@
 // What every metadata store must do, whatever it is built on.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Schedule, WatchPolicy, type ApproverKey, type Interaction, type ScheduleChange, type WaitingPromotion, type WatchRecord } from '../../core/contracts/index.ts';
+import { digestOfJson } from '../../core/digest.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { openEProcess } from '../../core/gate/e-process.ts';
 import type { HeldCandidate } from '../../core/gate/held.ts';
 import { WATCHED_CLASSES } from '../../core/watch/judge.ts';
-import type { ChannelSwap, MetadataStore, NewInteraction } from '../../stores/ports.ts';
+import type { ChannelSwap, MeetCorrection, MetadataStore, NewInteraction } from '../../stores/ports.ts';
 import { SOURCE, TIME, digestNo, drawnInteraction, newCorrection, newInteraction, outcomeNo, runNo, schemaViolation, someVerdict, undetermined } from './records.ts';
 
 /** A place for one store; opened twice, it gives two connections to the same data. */
@@ -81,6 +82,33 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         await expect(store.storeBatch({ ...nothing, interactions: [newInteraction(1), broken] })).rejects.toThrow();
         expect(await store.counts('tickets')).toMatchObject({ interactions: 0 });
         expect(await store.storeBatch({ ...nothing, interactions: [newInteraction(1)] })).toMatchObject({ stored: 1 });
+      });
+
+      it('tells a correction with its interaction, whichever came first, once', async () => {
+        const meet: MeetCorrection = (interaction, correction) => ({ ...correction, answer: `${correction.answer} as ${interaction.id} says` });
+        const item = newInteraction(5);
+        const [early, late, other] = [newCorrection(1, 5), newCorrection(2, 5), newCorrection(3, 6)];
+        await store.storeBatch({ ...nothing, corrections: [early, other] }, meet);
+        const parked = { interactions: [], corrections: [] };
+        expect(await store.digestsUpTo('tickets', await store.watermark('tickets'))).toEqual(parked);
+        await store.storeBatch({ ...nothing, interactions: [item] }, meet);
+        await store.storeBatch({ ...nothing, corrections: [late] }, meet);
+        // The same records again, as after a crash, or with the other order in one batch.
+        for (let n = 0; n < 2; n += 1) expect(await store.storeBatch({ ...nothing, interactions: [item], corrections: [late, early, other] }, meet)).toMatchObject({ stored: 0, duplicates: 4, conflicts: 0 });
+        await store.storeBatch({ ...nothing, deadLetters: [letter] });
+        const [dead] = await store.deadLetters({ limit: 1 });
+        expect(await store.replayDeadLetter(dead!.id, { correction: newCorrection(5, 5) }, 'dana', TIME, meet)).toBe('stored');
+        const together = newInteraction(7);
+        await store.storeBatch({ ...nothing, interactions: [together], corrections: [newCorrection(4, 7)] }, meet);
+
+        const { corrections } = await store.digestsUpTo('tickets', await store.watermark('tickets'));
+        const met = await store.corrections(corrections);
+        expect(met.map(({ correction: { id, answer } }) => `${id}: ${answer}`).sort()).toEqual(['k-1: {"a":1} as i-5 says', 'k-2: {"a":1} as i-5 says', 'k-4: {"a":1} as i-7 says', 'k-5: {"a":1} as i-5 says']);
+        for (const { digest, correction } of met) expect([digest, (await store.linksTo(digest)).map(({ relation }) => relation)]).toEqual([digestOfJson(correction), ['corrected_by']]);
+        expect(await store.linksFrom(item.digest)).toHaveLength(3);
+        expect(await store.counts('tickets')).toMatchObject({ corrections: 5, parkedCorrections: 1 });
+        // What it was before is nowhere.
+        for (const { digest } of [early, late]) await expect(store.corrections([digest])).rejects.toMatchObject({ code: 'NOT_FOUND' });
       });
 
       it('parks a correction until its interaction comes', async () => {

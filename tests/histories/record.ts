@@ -26,6 +26,9 @@ try {
   await keep('night-promoted', promoted.handle.workflowId);
   await keep('promotion-automatic', `promotion/${promoted.handle.workflowId}`);
 
+  await world.addWorkload('confirmed', { injectionJudge: '{ model: a-judge, revision: r1 }' });
+  await keep('night-confirmed', (await world.night('confirmed')).handle.workflowId);
+
   await world.addWorkload('skipped', { corrected: 2, cases: 3 });
   await keep('night-skipped', (await world.night('skipped')).handle.workflowId);
 

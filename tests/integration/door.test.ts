@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
+import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { correctionEvent, interactionEvent } from '../../core/events.ts';
 import { startKafka, type KafkaServer } from '../../infra/dev/kafka.ts';
@@ -14,6 +15,7 @@ import { startProcess, untilReady, type RunningProcess } from '../../infra/dev/p
 import { ensureTopics } from '../../infra/setup.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
 import { SOURCE, TIME, interactionNo } from '../contracts/records.ts';
+import { selfSigned } from '../support/certificate.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'ratchet-door-'));
 const topics = { interactions: 'door-interactions', corrections: 'door-corrections' };
@@ -104,6 +106,24 @@ it('publishes an export once, however often it is imported, and ingest keeps no 
   while ((await read()) < 202 + 100 + 1 + 1 && Date.now() < end) await sleep(200);
   expect(await counts()).toMatchObject({ interactions: 252, corrections: 1, deadLetters: 0 });
   await ingest.stop();
+});
+
+it('takes records by TLS, beyond loopback, in production', async () => {
+  const made = selfSigned();
+  const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
+  writeFileSync(cert, made.cert);
+  writeFileSync(key, made.key);
+  const [port = 0, metrics = 0] = await freePorts(2);
+  const worker = await start('api', metrics, { RATCHET_ENV: 'production', API_HOST: '0.0.0.0', API_PORT: String(port), RATCHET_TLS_CERT: cert, RATCHET_TLS_KEY: key });
+  const dispatcher = new Agent({ connect: { ca: made.cert } });
+  const send = (token: string) => request(`https://127.0.0.1:${port}/v1/interactions`, { dispatcher, method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(eventNo(800)) });
+  const before = await countIn(topics.interactions);
+  expect([(await send('not-the-token-of-this')).statusCode, (await send(TOKEN)).statusCode]).toEqual([401, 202]);
+  expect(await countIn(topics.interactions)).toBe(before + 1);
+  await expect(request(`https://127.0.0.1:${port}/`)).rejects.toMatchObject({ code: expect.stringMatching(/SELF_SIGNED/) as string });
+  await dispatcher.close();
+  await worker.stop();
+  expect(await worker.exited).toMatchObject({ code: 0 });
 });
 
 it('answers 503 while Kafka is away, and takes records again when it is back', async () => {

@@ -86,6 +86,14 @@ describe('a night', () => {
     expect(scheduledSteps(await world.historyJson(handle.workflowId))).toEqual({ claimRun: 1, takeSnapshot: 1, planRun: 1, finishRun: 1 });
   });
 
+  test('asks the injection judge first where the workload has one, and goes on without it where it is not there', async () => {
+    await world.addWorkload('confirmed', { injectionJudge: '{ model: a-judge, revision: r1 }' });
+    const { handle, run } = await world.night('confirmed');
+    expect(run).toMatchObject({ status: 'promoted' });
+    expect(scheduledSteps(await world.historyJson(handle.workflowId))).toMatchObject({ takeSnapshot: 1, confirmInjections: 1, planRun: 1, curateDataset: 1 });
+    expect((await world.store.document(run.datasetDigest ?? ''))?.document).toMatchObject({ counts: { judgedOut: 0 }, injectionJudge: { followed: 0, unconfirmed: 0, absent: null } });
+  });
+
   test('rejects what is worse, and takes it off the engine', async () => {
     await world.addWorkload('rejected');
     world.targetOf('rejected').behave({ right: { base: 1, adapter: 0 } });

@@ -6,8 +6,9 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateText, jsonSchema, Output } from 'ai';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { InteractionEvent, SuiteJudge, type Digest } from '../../core/contracts/index.ts';
+import { InteractionEvent, JudgePin, SuiteJudge, type Digest } from '../../core/contracts/index.ts';
 import { digestOfBytes } from '../../core/digest.ts';
+import { asSuiteJudge, INJECTION_EXAMPLES } from '../../core/curate/injection-judge.ts';
 import { judgeRequest, PROBE, readVerdict } from '../../core/suites/judge.ts';
 import { startGateway, type Gateway } from '../../gateway/gateway.ts';
 import { startVllm, type VllmServer } from '../../infra/dev/vllm.ts';
@@ -114,10 +115,13 @@ test('serves as a judge: a verdict in the form that is asked for, by the model t
   const judge = createJudge({ url: server.url, apiKey: 'a-key-for-vllm', pausesMs: [] });
   const ask = (over: object = {}) => judge.ask(judgeRequest({ ...pinned, ...over }, PROBE), { timeoutMs: 60_000 }).catch((error: unknown) => error);
   expect(readVerdict((await ask()) as string)).toMatchObject({ passed: expect.any(Boolean) as boolean });
+  // The longer question of an injection judge is taken as well; whether a model of this size comes to an end within its tokens is chance.
+  const ofInjections = asSuiteJudge({ ...JudgePin.parse({ model: BASE, revision: 'of this test', maxTokens: 32 }), reports: { root: card?.root } });
+  expect(await judge.ask(judgeRequest(ofInjections, INJECTION_EXAMPLES[0]!), { timeoutMs: 60_000 })).toMatch(/^\{/);
   expect(await ask({ reports: { root: '/models/another' } })).toMatchObject({ code: 'JUDGE_MISMATCH' });
   expect(await ask({ model: 'judge-32b', reports: undefined })).toMatchObject({ code: 'JUDGE_UNAVAILABLE', message: expect.stringContaining('does not serve judge-32b') as string });
   expect(await createJudge({ url: server.url, apiKey: 'wrong', pausesMs: [] }).ask(judgeRequest(pinned, PROBE), { timeoutMs: 60_000 }).catch((error: unknown) => error)).toMatchObject({ message: expect.stringContaining('check JUDGE_API_KEY') as string });
-}, 120_000);
+}, 180_000);
 
 test('adapters are loaded under their digest, read back, and answer unlike the base', async () => {
   await target.load(one);

@@ -43,8 +43,8 @@ describe('stored histories', () => {
     await replay(bundles.real, file);
   });
 
-  test('cover every end of a night, a held candidate that goes on, every end of a promotion, a watch that rolled back, and a look that started a night', () => {
-    const wanted = ['night-promoted', 'night-skipped', 'night-rejected', 'night-held-waits', 'night-held-promoted', 'night-reestimated', 'night-awaiting-approval'];
+  test('cover every end of a night, one with an injection judge, a held candidate that goes on, every end of a promotion, a watch that rolled back, and a look that started a night', () => {
+    const wanted = ['night-promoted', 'night-confirmed', 'night-skipped', 'night-rejected', 'night-held-waits', 'night-held-promoted', 'night-reestimated', 'night-awaiting-approval'];
     const ends = ['automatic', 'approved', 'two-approvers', 'rejected', 'expired', 'superseded', 'cancelled', 'watched'].map((end) => `promotion-${end}`);
     const unsigned = ['automatic', 'approved', 'expired'].map((end) => `unsigned-promotion-${end}`);
     expect(files.toSorted()).toEqual([...wanted, ...ends, ...unsigned, 'watch-rolled-back', 'early-start'].map((name) => `${name}.json`).toSorted());

@@ -36,6 +36,8 @@ export interface WorkloadOptions {
   schedule?: string;
   /** The workload's `watch`, as YAML. */
   watch?: string;
+  /** The workload's `injectionJudge`, as YAML. */
+  injectionJudge?: string;
 }
 
 function gateOf({ gate, smallestGain = 0.9, eProcess }: WorkloadOptions): object {
@@ -64,6 +66,7 @@ export async function writeWorkload(dir: string, name: string, options: Workload
       // Tests run more nights than a day's budget holds.
       `schedule: ${options.schedule ?? '{ budget: { runsPerDay: 1000, gpuHoursPerDay: 1000 } }'}`,
       ...(options.watch === undefined ? [] : [`watch: ${options.watch}`]),
+      ...(options.injectionJudge === undefined ? [] : [`injectionJudge: ${options.injectionJudge}`]),
       `evaluation: { concurrency: ${options.concurrency ?? 4} }`,
     ].join('\n'),
   );

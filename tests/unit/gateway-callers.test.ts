@@ -77,9 +77,10 @@ describe('at the door', () => {
     expect(await ask('rk_tokens')).toMatchObject([429, expect.stringMatching(/^2[0-4]$/), {}]);
   });
 
-  test('beyond loopback nobody is let in without a key, unless a setting says so', async () => {
-    await expect(gatewayWorld({ host: '0.0.0.0' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-    world = await gatewayWorld({ host: '0.0.0.0', allowOpen: true });
+  test('beyond loopback nobody is let in without a key, and nothing is said in plain, unless settings say so', async () => {
+    await expect(gatewayWorld({ host: '0.0.0.0', tls: { mayBePlain: true } })).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('keys') as string });
+    await expect(gatewayWorld({ host: '0.0.0.0', allowOpen: true })).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('TLS') as string });
+    world = await gatewayWorld({ host: '0.0.0.0', allowOpen: true, tls: { mayBePlain: true } });
     expect(world.gateway.url).toContain('0.0.0.0');
   });
 });

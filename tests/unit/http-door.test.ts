@@ -30,7 +30,7 @@ async function open(over: Partial<DoorOptions> = {}) {
   const log = (...line: unknown[]) => void logged.push(JSON.stringify(line));
   const sink = { send: async (records: readonly SinkRecord[]) => void sent.push(...records) };
   door = await startDoor({
-    ...{ host: '127.0.0.1', port: 0, tokens: [TOKEN], environment: 'production', maxBodyBytes: 50_000, sink, metrics, logger: { warn: log, error: log } },
+    ...{ host: '127.0.0.1', port: 0, tokens: [TOKEN], environment: 'production', tls: { mayBePlain: true }, maxBodyBytes: 50_000, sink, metrics, logger: { info: log, warn: log, error: log } },
     accept: { limits: { maxBytes: 5_000, maxDepth: 20 }, topics: { interactions: 'ti', corrections: 'tc' }, workloads: new Set(['tickets']) },
     ...over,
   });

@@ -18,6 +18,7 @@ import type { RawRecord } from '../../intake/raw-records.ts';
 import { isSettled, replayLetters, type ReplayedLetter } from '../../intake/replay.ts';
 import { hmacOf } from '../../intake/sort.ts';
 import type { InteractionSource, SourceBatch } from '../../intake/source.ts';
+import { createRedactors } from '../../stores/redactors.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
 import type { DeadLetterRow, MetadataStore, RecordPosition, Rejudged } from '../../stores/ports.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
@@ -163,7 +164,8 @@ describe('replaying dead letters', () => {
     await replayLetters(
       {
         ...{ keys, workloads: new Map([['tickets', workload()]]), limits, logger: { warn: log }, clock: () => new Date(TIME), by: 'dana' },
-        store: { replayDeadLetter: async (id, rejudged, by) => (kept.push([id, rejudged, by]), 'deadLetter' in rejudged ? 'dead_letter' : 'stored') },
+        // The store is told how a correction and its interaction meet, as it is by ingest.
+        store: { replayDeadLetter: async (id, rejudged, by, _at, meet) => (kept.push([id, rejudged, meet === undefined ? '' : by]), 'deadLetter' in rejudged ? 'dead_letter' : 'stored') },
         read: async (positions, handle) => {
           asked.push(...positions);
           for (const each of positions) await handle(each, raw[each.offset] ?? { missing: 'no_topic' });
@@ -280,6 +282,25 @@ describe('a batch', () => {
     const broken: Pick<MetadataStore, 'storeBatch'> = { storeBatch: () => Promise.reject(error) };
     await expect(ingestInto(broken, [eventNo(1), 'no JSON'])).rejects.toBe(error);
     expect(await store.counts('tickets')).toMatchObject({ interactions: 0, deadLetters: 0 });
+  });
+
+  it.each(['the interaction first', 'the correction first', 'both at once'])('keeps no number of a correction that only its interaction gives away: %s', async (order) => {
+    const said = [{ role: 'user' as const, parts: [{ text: 'My telephone number is 5551234567', trusted: true }] }];
+    const interaction = interactionEvent({ ...interactionNo(1), messages: said, answer: { text: 'no' } });
+    const correction = correctionEvent({ source: '/people', id: 'k-1', time: TIME, workload: 'tickets', interaction: { source: interaction.source, id: 'i-1' }, answer: '{"a":"5551234567"}', author: 'dana', authority: 'person', tenant: interactionNo(1).tenant });
+    if (order === 'both at once') await ingest([correction, interaction]);
+    else await ingest(...(order === 'the interaction first' ? [[interaction], [correction]] : [[correction], [interaction]]));
+    const stored = await store.interactionByRef({ source: interaction.source, id: 'i-1' });
+    const surrogate = /\d{10}/.exec(stored?.interaction.messages[0]?.parts[0]?.text ?? '')?.[0];
+    expect(surrogate).not.toBe('5551234567');
+    const { corrections } = await store.digestsUpTo('tickets', await store.watermark('tickets'));
+    const [kept] = await store.corrections(corrections);
+    expect(kept?.correction.answer).toBe(`{"a":"${surrogate}"}`);
+    // Curation meets them once more, and finds nothing to change.
+    const { tenant, redaction } = stored!.interaction;
+    expect(createRedactors(keys)(tenant, false).redactAnswer(kept!.correction.answer, redaction?.values ?? [])).toBe(kept!.correction.answer);
+    await ingest([correction, interaction]);
+    expect(await store.counts('tickets')).toMatchObject({ interactions: 1, corrections: 1, parkedCorrections: 0, deadLetters: 0 });
   });
 
   it('takes a correction before its interaction', async () => {

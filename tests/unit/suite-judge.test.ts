@@ -170,12 +170,12 @@ describe('with an engine', () => {
     };
     const reports = { root: '/models/stub-judge', fingerprint: 'stub-1' };
     expect(await reason({ reports })).toBeNull();
-    expect(await reason({ reports: { ...reports, fingerprint: 'stub-2' } })).toMatch(/reports the system_fingerprint "stub-1", the suite pins "stub-2"$/);
-    expect(await reason({ reports: { root: '/models/other' } })).toMatch(/reports the root "\/models\/stub-judge", the suite pins "\/models\/other"$/);
+    expect(await reason({ reports: { ...reports, fingerprint: 'stub-2' } })).toMatch(/reports the system_fingerprint "stub-1", pinned is "stub-2"$/);
+    expect(await reason({ reports: { root: '/models/other' } })).toMatch(/reports the root "\/models\/stub-judge", pinned is "\/models\/other"$/);
     expect(await reason({ model: 'another-model', reports: { root: '/x' } })).toMatch(/reports the root none/);
     stub.reports.model = `stub-judge-2\n${SEEDED.repeat(50)}`;
     const refused = await reason({ seed: 2 });
-    expect(refused).toMatch(/^the judge at [\d.:]+ reports the model "stub-judge-2 .*", the suite pins "stub-judge"$/);
+    expect(refused).toMatch(/^the judge at [\d.:]+ reports the model "stub-judge-2 .*", pinned is "stub-judge"$/);
     expect(refused?.length).toBeLessThan(250);
   });
 
@@ -234,7 +234,7 @@ describe('with an engine', () => {
     stub.decide = () => true;
     expect(await ratchet(file)).toMatchObject({ code: 1, stdout: expect.stringContaining('sees 1 of 2 examples otherwise') as string });
     stub.reports.model = 'another';
-    expect(await ratchet(file)).toMatchObject({ code: 1, stderr: expect.stringContaining('reports the model "another", the suite pins "stub-judge"') as string });
+    expect(await ratchet(file)).toMatchObject({ code: 1, stderr: expect.stringContaining('reports the model "another", pinned is "stub-judge"') as string });
   });
 
   test('a cancellation is passed on, not taken for an absent judge', async () => {
