@@ -61,6 +61,9 @@ function sorted(names: string[]): string[] {
 /** Contracts have few names, and every record has them. */
 const nameText = remembered((name) => `${canonicalJson(name)}:`, { texts: 512, length: 64 });
 
+/** How headers, metrics and reports name an adapter, and the base model where there is none. */
+export const nameOf = (adapter: Digest | null): string => adapter ?? 'base';
+
 export const digestOfJson = (value: unknown): Digest => digestOfBytes(canonicalJson(value));
 
 /** Keyed hash (HMAC-SHA-256, hex): identities and draws that nobody without the key can predict. */

@@ -1,13 +1,11 @@
 // Which adapter a channel's name stands for now, and how many requests each adapter still answers.
 import type { ChannelEntry, Digest } from '../core/contracts/index.ts';
+import { nameOf } from '../core/digest.ts';
 import type { MetadataStore } from '../stores/ports.ts';
 import { heldBack } from './holdback.ts';
 
 /** A swap of the channel is seen after at most this long. */
 const FRESH_MS = 50;
-
-/** How headers, metrics and reports name an adapter, and the base model where there is none. */
-export const nameOf = (adapter: Digest | null): string => adapter ?? 'base';
 
 interface Slot {
   entry: ChannelEntry | null;

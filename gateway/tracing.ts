@@ -1,6 +1,6 @@
 // One span for each request; what the caller sent as traceparent is its parent, and the event and the engine get its context.
 import { ROOT_CONTEXT, SpanKind, isSpanContextValid, trace, type Span } from '@opentelemetry/api';
-import { nameOf } from './channels.ts';
+import { nameOf } from '../core/digest.ts';
 import type { Turn } from './turn.ts';
 
 const tracer = trace.getTracer('ratchet.gateway');

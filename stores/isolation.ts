@@ -1,6 +1,7 @@
 // The isolation check: does a replica give each request the adapter it asked for, also in a mixed batch?
 import { randomUUID } from 'node:crypto';
 import type { Digest } from '../core/contracts/index.ts';
+import { nameOf } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
 
 /**
@@ -93,8 +94,6 @@ export async function checkReplica(replica: string, adapters: readonly Digest[],
   if (broken.length > 0) throw new RatchetError('ISOLATION_BROKEN', `${replica}: answers in a mixed batch of ${arms.length} arms and alone differ (mean log-probability, tolerance ${TOLERANCE}): ${broken.join('; ')}`);
   return { replica, prompts: PROMPTS.length, arms: arms.length, tokens, alone: new Map(arms.map((arm, index) => [nameOf(arm), alone[index] ?? []])) };
 }
-
-const nameOf = (arm: Digest | null): string => arm ?? 'base';
 
 /** One answer for each prompt. */
 export type Answers = (readonly Position[])[];

@@ -1,5 +1,6 @@
 // How every process of ours reaches Kafka, and the one way in which records are put into it.
 import { Kafka, logLevel, type KafkaConfig, type Producer, type TopicMessages } from 'kafkajs';
+import { keyPartitioner } from './kafka-partitioner.ts';
 
 /** Plain data: it travels to threads too. */
 export interface KafkaConnection {
@@ -43,7 +44,7 @@ export function kafkaProducer(connection: KafkaConnection, clientId: string): Ka
 
   async function connected(): Promise<Producer> {
     if (producer === null) {
-      const fresh = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry: FEW_RETRIES });
+      const fresh = kafka.producer({ createPartitioner: keyPartitioner, idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry: FEW_RETRIES });
       await fresh.connect();
       producer = fresh;
     }

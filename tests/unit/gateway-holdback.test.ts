@@ -127,6 +127,7 @@ describe('through the gateway', () => {
     await sleep(80);
     expect(await ask('s1')).toMatchObject({ adapter: ADAPTER_B, arm: null });
     await vi.waitFor(() => expect(events).toHaveLength(1));
-    expect(events[0]?.data).not.toHaveProperty(['ratchet.holdback']);
+    // As it travels: in JSON what is not set is left out.
+    expect(JSON.stringify(events[0])).not.toContain('ratchet.holdback');
   });
 });
