@@ -21,6 +21,7 @@ import { startReconciling } from './reconcile.ts';
 import { stepMetrics } from './step-metrics.ts';
 import { createLogger, startTelemetry } from './telemetry.ts';
 import { connectTemporal, createPipelineWorker, logTemporalTo, type Worker } from './temporal.ts';
+import { watchMetrics } from './watch-metrics.ts';
 
 endOnError();
 const config = parseConfig(process.env);
@@ -34,6 +35,7 @@ logTemporalTo(logger);
 const [workloads, store, blobs, keys] = await Promise.all([readWorkloads(config.workloadFiles), openMetadataStore(paths.database), openBlobStore(paths.blobs), openKeys(paths.keys)]);
 const [baseModel = '', another] = new Set([...workloads.values()].map(({ workload }) => workload.baseModel));
 if (another !== undefined) throw new RatchetError('CONFIG_INVALID', `RATCHET_WORKLOADS: ${baseModel} and ${another} need a pipeline worker and replicas each`);
+watchMetrics({ registry, store, workloads, clock: () => new Date() });
 const { materialize } = createAdapterFiles({ blobs, dir: paths.adapters });
 const target = createVllmTarget({ ...vllm, baseModel, materialize });
 const evaluation = vllm.evaluationReplicas.length === 0 ? undefined : createVllmTarget({ ...vllm, replicas: vllm.evaluationReplicas, baseModel, materialize });
