@@ -1,13 +1,17 @@
 // Promotion and rollback as functions, on a real store and engines that are a table: what is refused, what is found done, what stays loaded.
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkDecision, openPromotion } from '../../activities/approval.ts';
 import type { Deps, RunRef } from '../../activities/deps.ts';
 import { reconcileIntents } from '../../activities/intents.ts';
 import { promote, type PromoteInput } from '../../activities/promote.ts';
 import { rollbackChannel } from '../../activities/rollback.ts';
 import { unloadAdapter, unloadFormer } from '../../activities/serve.ts';
+import { keyIdOf, rawPublicKey } from '../../core/approval/keys.ts';
+import { signStatement, statementOf } from '../../core/approval/statement.ts';
 import { Verdict, type Digest, type RunRecord } from '../../core/contracts/index.ts';
 import { canonicalJson, digestOfBytes } from '../../core/digest.ts';
 import { RatchetError } from '../../core/errors.ts';
@@ -128,6 +132,31 @@ describe('a promotion', () => {
     await expect(promote(deps, input)).rejects.toMatchObject({ code: 'APPROVAL_VOID' });
     expect(await liveNow()).toBeNull();
     expect(engines.has.get('http://one')?.size).toBe(0);
+  });
+
+  test('is of those who signed it, whoever its workflow names, and of nobody whose key was revoked while it loaded', async () => {
+    const workload = { ...loaded.workload, approval: { ...loaded.workload.approval, mode: 'one_approver' as const } };
+    deps = { ...deps, notifier: null, cancelWorkflow: async () => undefined, workloads: new Map([['tickets', { ...loaded, workload }]]) };
+    const { privateKey, publicKey: object } = generateKeyPairSync('ed25519');
+    const publicKey = rawPublicKey(object);
+    const keyId = keyIdOf(publicKey);
+    await store.enrolKey({ schemaVersion: 1, keyId, publicKey, name: 'erin', channels: ['*'], enrolledBy: 'admin', enrolledAt: TIME, revoked: null });
+    const approved = async (candidate: Digest): Promise<{ input: PromoteInput; approvalDigest: Digest | null }> => {
+      const input = await inputFor(candidate);
+      await openPromotion(deps, input);
+      const waiting = await store.waitingPromotion(`promotion/${input.run.runId}`);
+      if (!waiting) throw new Error('it does not wait');
+      const signed = signStatement(statementOf(waiting, { decision: 'approve', keyId, by: 'erin', time: TIME }), privateKey);
+      const { approvalDigest } = await checkDecision(deps, { schemaVersion: 1, run: input.run, signed });
+      return { input, approvalDigest };
+    };
+    const first = await approved(A);
+    expect(await promote(deps, { ...first.input, by: 'mallory', approvalDigest: null })).toMatchObject({ result: 'promoted' });
+    expect(await store.channel(CHANNEL)).toMatchObject({ live: A, by: 'erin', approvalDigest: first.approvalDigest });
+    const second = await approved(B);
+    deps.faultPoint = (point) => void (point === 'before_swap' && store.revokeKey(keyId, { by: 'admin', at: TIME, reason: 'laptop lost' }));
+    await expect(promote(deps, second.input)).rejects.toMatchObject({ code: 'APPROVAL_VOID' });
+    expect(await liveNow()).toBe(A);
   });
 
   test.each([
