@@ -6,6 +6,7 @@ import { ISOLATION_CHECK } from '../stores/isolation.ts';
 import type { ServingTarget } from '../stores/ports.ts';
 import { chatRequest } from './chat.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
+import { promotionIntentId } from './intents.ts';
 import { readSettings } from './runs.ts';
 import type { Touch } from './step.ts';
 
@@ -124,6 +125,37 @@ export async function unloadFormer(deps: Deps, { run }: UnloadFormerInput, { sig
   return { schemaVersion: 1, unloaded, ...(kept.length === 0 ? {} : { kept }) };
 }
 
+/** Runs whose workflows are asked after: a night or a promotion under way is among the newest of its workload. */
+const RUNS_LOOKED_AT = 100;
+
+/**
+ * Takes off what nobody comes back for: candidates of nights and promotions whose workflow was ended from outside, or whose own
+ * tidying did not get through. Adapters that the store does not know, or of workloads that this worker does not run, are left alone.
+ * @param running whether the workflow of that id still runs
+ */
+export async function unloadOrphans(deps: Pick<Deps, 'store' | 'target' | 'logger' | 'busyOn' | 'workloads'>, running: (workflowId: string) => Promise<boolean>): Promise<Digest[]> {
+  const keepLoaded = Math.max(...[...deps.workloads.values()].map(({ workload }) => workload.keepLoaded));
+  const used = await adaptersInUse(deps, keepLoaded);
+  const loaded = new Set((await deps.target.state()).flatMap((replica) => replica.adapters.map(({ digest }) => digest)));
+  const unloaded: Digest[] = [];
+  for (const adapter of [...loaded].filter((digest) => !used.has(digest))) {
+    const workload = (await deps.store.adapter(adapter))?.workload;
+    if (workload === undefined || !deps.workloads.has(workload) || (await isAwaited(deps, adapter, workload, running)) || (await deps.busyOn(adapter)) !== null) continue;
+    unloaded.push(...(await unloadUnused(deps, adapter, keepLoaded)));
+  }
+  if (unloaded.length > 0) deps.logger.warn({ adapters: unloaded }, 'adapters were left on the replicas that nothing goes on with: they are unloaded');
+  return unloaded;
+}
+
+/** A night may ask any adapter of its workload; a promotion is of its run's. */
+async function isAwaited({ store }: Pick<Deps, 'store'>, adapter: Digest, workload: string, running: (workflowId: string) => Promise<boolean>): Promise<boolean> {
+  for (const { runId, status, adapterDigest } of await store.runs({ workload, limit: RUNS_LOOKED_AT })) {
+    if (status === 'running' && (await running(runId))) return true;
+    if ((status === 'running' || status === 'awaiting_approval') && adapterDigest === adapter && (await running(promotionIntentId(runId)))) return true;
+  }
+  return false;
+}
+
 /** Asks again right before and right after: while requests were waited for, a rollback may have brought the adapter back. */
 async function unloadUnused(deps: Pick<Deps, 'store' | 'target' | 'logger'>, adapter: Digest, keepLoaded: number): Promise<Digest[]> {
   const used = async (): Promise<boolean> => (await adaptersInUse(deps, keepLoaded)).has(adapter);
@@ -137,10 +169,11 @@ async function unloadUnused(deps: Pick<Deps, 'store' | 'target' | 'logger'>, ada
   return [];
 }
 
-/** Every channel's live adapter and the `keepLoaded` last ones before it, and what promotions under way are about to make live. */
+/** Every channel's live adapter, the one held back and the `keepLoaded` last ones before it, and what promotions under way are about to make live. */
 async function adaptersInUse(deps: Pick<Deps, 'store'>, keepLoaded: number): Promise<Set<Digest>> {
   const inUse = new Set((await deps.store.openIntents()).map(({ candidate }) => candidate));
-  for (const { channel } of await deps.store.channels()) {
+  for (const { channel, holdback } of await deps.store.channels()) {
+    if (holdback?.digest) inUse.add(holdback.digest);
     for (const digest of keptLoaded(await deps.store.channelHistory(channel), keepLoaded)) inUse.add(digest);
   }
   return inUse;
