@@ -55,22 +55,35 @@ export async function smokeTest(deps: Pick<Deps, 'store' | 'target'>, workload: 
 }
 
 /**
- * Looks on each replica whether anybody gets another adapter's answer, and takes those where that is so out of traffic.
+ * Looks on each replica whether anybody gets another adapter's answer. Those where that is so are taken out of traffic; one that
+ * was, and keeps adapters apart now, is put back. `error`: what the check came to there, null when it was passed.
+ */
+export async function checkEach(deps: Pick<Deps, 'store' | 'target' | 'clock' | 'logger'>, adapters: readonly Digest[], replicas: readonly string[]): Promise<{ replica: string; error: unknown }[]> {
+  const errors = await Promise.all(replicas.map((replica) => deps.target.checkIsolation(adapters, { replicas: [replica] }).then(() => null, (error: unknown) => error)));
+  const outBefore = new Set((await deps.store.replicaMarks()).filter(({ inTraffic, cause }) => !inTraffic && cause === 'isolation').map(({ replica }) => replica));
+  const results = replicas.map((replica, index) => ({ replica, error: errors[index] ?? null }));
+  for (const { replica, error } of results) {
+    const mark = { replica, cause: 'isolation' as const, by: ISOLATION_CHECK, at: now(deps) };
+    if (isMixedUp(error)) {
+      await deps.store.markReplica({ ...mark, inTraffic: false, reason: error.message });
+      deps.logger.warn({ replica, error: safeMessage(error) }, 'a replica mixes adapters up: it is taken out of traffic');
+    } else if (error === null && outBefore.has(replica)) await deps.store.markReplica({ ...mark, inTraffic: true, reason: 'passed the isolation check again' });
+  }
+  return results;
+}
+
+const isMixedUp = (error: unknown): error is RatchetError => error instanceof RatchetError && error.code === 'ISOLATION_BROKEN';
+
+/**
+ * Goes on where at least one replica keeps adapters apart; others are taken out of traffic.
  * @throws ISOLATION_BROKEN when none is left
  */
 export async function assertIsolated(deps: Pick<Deps, 'store' | 'target' | 'clock' | 'logger'>, adapters: readonly Digest[], replicas: readonly string[]): Promise<void> {
-  const results = await Promise.allSettled(replicas.map((replica) => deps.target.checkIsolation(adapters, { replicas: [replica] })));
-  const failures: RatchetError[] = [];
-  for (const [index, result] of results.entries()) {
-    if (result.status === 'fulfilled') continue;
-    const [replica = '', error] = [replicas[index], result.reason as unknown];
-    if (!(error instanceof RatchetError && error.code === 'ISOLATION_BROKEN')) throw error;
-    failures.push(error);
-    await deps.store.markReplica({ replica, inTraffic: false, cause: 'isolation', reason: error.message, by: ISOLATION_CHECK, at: now(deps) });
-    deps.logger.warn({ replica, error: safeMessage(error) }, 'a replica mixes adapters up: it is taken out of traffic');
-  }
-  const [first] = failures;
-  if (first && failures.length === replicas.length) throw first;
+  const failed = (await checkEach(deps, adapters, replicas)).filter(({ error }) => error !== null);
+  const other = failed.find(({ error }) => !isMixedUp(error));
+  if (other) throw other.error;
+  const [first] = failed;
+  if (first && failed.length === replicas.length) throw first.error;
 }
 
 export interface UnloadAdapterInput {
