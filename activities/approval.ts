@@ -158,22 +158,34 @@ async function linkApprovals(deps: Pick<Deps, 'store'>, promotion: WaitingPromot
   await deps.store.link(given.map((approval) => ({ fromKind: 'approval' as const, from: digestOfJson(approval), relation: 'allowed', toKind: 'channel_entry' as const, to: channelEntryId(entry) })));
 }
 
+export interface Allowed {
+  verdict: Verdict;
+  by: string;
+  approvalDigest: Digest | null;
+  /** Keys whose approvals count. */
+  approvedBy: Digest[];
+}
+
 /**
  * The last look before a candidate goes live, by the store and the signatures alone: whatever a workflow was told, or whoever told
  * it, only a proven candidate passes, and where people have to approve, only with enough approvals that count now.
- * @returns the verdict that proves it
+ * @returns the verdict that proves it, and what the channel's entry says of who allowed it: not a workflow's word, where people had to
  * @throws REQUEST_INVALID, APPROVAL_VOID, APPROVAL_UNSIGNED, APPROVAL_SUPERSEDED
  */
-export async function assertAllowed(deps: Deps, input: PromoteInput): Promise<Verdict> {
+export async function assertAllowed(deps: Deps, input: PromoteInput): Promise<Allowed> {
   const verdict = await provenBy(deps, input);
   const record = await recordOf(deps, input.run);
   if (record.verdictDigest !== input.verdictDigest) throw new RatchetError('APPROVAL_VOID', `run ${record.runId} did not end in verdict ${input.verdictDigest}`);
-  if ((await policyOf(deps, record)).mode === 'automatic') return verdict;
+  if ((await policyOf(deps, record)).mode === 'automatic') return { verdict, by: input.by, approvalDigest: null, approvedBy: [] };
   const promotion = await waitingPromotion(deps, input.run);
-  const approvers = approversOf(promotion, await approvalsOf(deps, promotion), await keysById(deps));
+  const [approvals, keys] = [await approvalsOf(deps, promotion), await keysById(deps)];
+  const counting = approvals.filter((approval) => approversOf(promotion, [approval], keys).length > 0);
+  const approvers = approversOf(promotion, counting, keys);
   const needed = approversNeeded(promotion.policy.mode);
   if (approvers.length < needed) throw new RatchetError('APPROVAL_UNSIGNED', `${promotion.promotionId} has ${approvers.length} of ${needed} approvals that count`);
-  return verdict;
+  const digests = counting.map(digestOfJson);
+  const approvalDigest = digests.find((digest) => digest === input.approvalDigest) ?? digests.at(-1) ?? null;
+  return { verdict, by: approvers.join(' and '), approvalDigest, approvedBy: counting.flatMap(({ statement }) => statement?.keyId ?? []) };
 }
 
 /** The verdict, when it is one for exactly this change. */

@@ -9,6 +9,7 @@ import { chatRequest } from './chat.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { askPastFailures, type PastFailures } from './past-failures.ts';
 import type { EvaluationPlan } from './plan.ts';
+import { openPool } from './replica-pool.ts';
 import { readJsonBlob, readSettings, updateRun, type Settings } from './runs.ts';
 import { scoreAnswer } from './score.ts';
 import type { Touch } from './step.ts';
@@ -66,16 +67,14 @@ export interface Evaluation {
 export async function evaluate(deps: Deps, { run, planDigest, candidateDigest }: EvaluateInput, touch: Touch): Promise<EvaluateOutput> {
   await updateRun(deps, run.runId, { step: 'evaluate' });
   const settings = await readSettings(deps, run);
-  const target = evaluationTarget(deps);
   const cases = await plannedCases(deps, await readJsonBlob<EvaluationPlan>(deps, planDigest));
   const { live: currentDigest, generation: currentGeneration } = await deps.store.ensureChannel(settings.workload.channel, now(deps));
   const loaded = [candidateDigest, ...(currentDigest === null || currentDigest === candidateDigest ? [] : [currentDigest])];
-  for (const adapter of loaded) await target.load(adapter);
-  await target.checkIsolation(loaded);
+  const target = await openPool(deps, evaluationTarget(deps), loaded);
   const engineBuild = buildOf(await target.state());
   const productionBuild = deps.evaluation === undefined ? engineBuild : buildOf(await deps.target.state());
-  // Another build is another evaluation: nothing that the former one answered counts.
-  const evaluationId = digestOfJson({ candidate: candidateDigest, current: currentDigest, cases: cases.map((planned) => planned.caseDigest), runId: run.runId, engineBuild });
+  // Another build is another evaluation, and so is another finding about a replica: nothing that was answered before counts.
+  const evaluationId = digestOfJson({ candidate: candidateDigest, current: currentDigest, cases: cases.map((planned) => planned.caseDigest), runId: run.runId, engineBuild, ...(target.found === '' ? {} : { found: target.found }) });
   const adapters = { current: currentDigest, candidate: candidateDigest };
 
   const kept = await deps.store.outcomes(evaluationId);
@@ -89,6 +88,7 @@ export async function evaluate(deps: Deps, { run, planDigest, candidateDigest }:
   const asking = { evaluationId, engineBuild, target, adapters, baseDigest: (await deps.store.adapter(candidateDigest))?.baseDigest ?? null, signal: touch.signal, onAnswer };
   const suites = await askSuites(deps, settings, asking);
   const pastFailures = await askPastFailures(deps, settings, run, asking);
+  await target.assertStillApart();
   // On production's replicas the night's other steps take it off; elsewhere nothing else would.
   if (deps.evaluation !== undefined) for (const adapter of loaded) await target.unload(adapter);
 

@@ -27,14 +27,15 @@ export async function linkEntry(deps: Pick<Deps, 'store'>, entry: ChannelEntry):
 }
 
 /**
- * Goes through the promotions that are open. Closing one is a fence: an attempt of it that still lives somewhere cannot swap
+ * Goes through the promotions that are open; `left` ones are told of where a worker begins, later they are those under way. Closing one is a fence: an attempt of it that still lives somewhere cannot swap
  * the channel any more.
  * @param running whether the workflow of that id still runs
  */
-export async function reconcileIntents(deps: Pick<Deps, 'store' | 'logger'> & { running: (workflowId: string) => Promise<boolean>; count: (result: Reconciled) => void }): Promise<void> {
+export async function reconcileIntents(deps: Pick<Deps, 'store' | 'logger'> & { running: (workflowId: string) => Promise<boolean>; count: (result: Reconciled) => void; begins: boolean }): Promise<void> {
   const { store, logger } = deps;
   for (const intent of await store.openIntents()) {
     const result = await reconcile(deps, intent);
+    if (result === 'left' && !deps.begins) continue;
     deps.count(result);
     const { id, channel, candidate: adapter, expectedGeneration, at } = intent;
     logger.warn({ promotion: id, channel, adapter, expectedGeneration, since: at, result }, `a promotion was left open: ${MEANS[result]}`);

@@ -74,14 +74,14 @@ async function concluded(deps: Pick<Deps, 'store'>, intentId: string, entry: Cha
 }
 
 async function prepareAndSwap(deps: Deps, input: PromoteInput, intent: PromotionIntent): Promise<ChannelEntry> {
-  const { channel, candidateDigest: live, expectedGeneration, verdictDigest, approvalDigest, by } = input;
+  const { channel, candidateDigest: live, expectedGeneration, verdictDigest } = input;
   const current = await deps.store.channel(channel);
   if (!current) throw new RatchetError('NOT_FOUND', `no channel ${channel}`);
   if (current.generation !== expectedGeneration) throw new RatchetError('CHANNEL_CONFLICT', `${channel} is at generation ${current.generation}, not ${expectedGeneration}`);
-  const { reason } = await assertAllowed(deps, input);
+  const { verdict: { reason }, by, approvalDigest, approvedBy } = await assertAllowed(deps, input);
   await prepare(deps, input, { intent, live: current.live });
   deps.faultPoint('before_swap');
-  return deps.store.swapChannel({ channel, expectedGeneration, intentId: intent.id, live, action: 'promoted', by, reason, verdictDigest, approvalDigest, time: now(deps) });
+  return deps.store.swapChannel({ channel, expectedGeneration, intentId: intent.id, approvedBy, live, action: 'promoted', by, reason, verdictDigest, approvalDigest, time: now(deps) });
 }
 
 /**

@@ -7,6 +7,7 @@ import { evaluationTarget } from './asking.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
 import { askAll, plannedCases, type EvaluateOutput } from './evaluate.ts';
 import type { EvaluationPlan } from './plan.ts';
+import { openPool } from './replica-pool.ts';
 import { readJsonBlob, readSettings, updateRun } from './runs.ts';
 import { unloadAdapter } from './serve.ts';
 import type { Touch } from './step.ts';
@@ -55,8 +56,7 @@ export async function reestimateGain(deps: Deps, { run, planDigest, evaluation, 
   const cases = (await plannedCases(deps, await readJsonBlob<EvaluationPlan>(deps, planDigest))).filter(({ caseDigest }) => !kept.has(caseDigest));
   const questions = cases.map((planned) => ({ planned, arm: 'current' as const, repeat: false }));
   const engineBuild = live[0]?.engineBuild ?? '';
-  const target = evaluationTarget(deps);
-  if (predecessorDigest !== null) await target.load(predecessorDigest);
+  const target = await openPool(deps, evaluationTarget(deps), predecessorDigest === null ? [] : [predecessorDigest]);
   let asked = 0;
   const onAnswer = (): void => touch.report({ kept: kept.size, asked: ++asked, questions: questions.length });
   await askAll(deps, settings, { evaluationId, engineBuild, target, adapters: { current: predecessorDigest, candidate: adapterDigest }, questions, signal: touch.signal, onAnswer });

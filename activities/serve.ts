@@ -6,6 +6,7 @@ import { ISOLATION_CHECK } from '../stores/isolation.ts';
 import type { ServingTarget } from '../stores/ports.ts';
 import { chatRequest } from './chat.ts';
 import { now, type Deps, type RunRef } from './deps.ts';
+import { promotionIntentId } from './intents.ts';
 import { readSettings } from './runs.ts';
 import type { Touch } from './step.ts';
 
@@ -54,22 +55,35 @@ export async function smokeTest(deps: Pick<Deps, 'store' | 'target'>, workload: 
 }
 
 /**
- * Looks on each replica whether anybody gets another adapter's answer, and takes those where that is so out of traffic.
+ * Looks on each replica whether anybody gets another adapter's answer. Those where that is so are taken out of traffic; one that
+ * was, and keeps adapters apart now, is put back. `error`: what the check came to there, null when it was passed.
+ */
+export async function checkEach(deps: Pick<Deps, 'store' | 'target' | 'clock' | 'logger'>, adapters: readonly Digest[], replicas: readonly string[]): Promise<{ replica: string; error: unknown }[]> {
+  const errors = await Promise.all(replicas.map((replica) => deps.target.checkIsolation(adapters, { replicas: [replica] }).then(() => null, (error: unknown) => error)));
+  const outBefore = new Set((await deps.store.replicaMarks()).filter(({ inTraffic, cause }) => !inTraffic && cause === 'isolation').map(({ replica }) => replica));
+  const results = replicas.map((replica, index) => ({ replica, error: errors[index] ?? null }));
+  for (const { replica, error } of results) {
+    const mark = { replica, cause: 'isolation' as const, by: ISOLATION_CHECK, at: now(deps) };
+    if (isMixedUp(error)) {
+      await deps.store.markReplica({ ...mark, inTraffic: false, reason: error.message });
+      deps.logger.warn({ replica, error: safeMessage(error) }, 'a replica mixes adapters up: it is taken out of traffic');
+    } else if (error === null && outBefore.has(replica)) await deps.store.markReplica({ ...mark, inTraffic: true, reason: 'passed the isolation check again' });
+  }
+  return results;
+}
+
+const isMixedUp = (error: unknown): error is RatchetError => error instanceof RatchetError && error.code === 'ISOLATION_BROKEN';
+
+/**
+ * Goes on where at least one replica keeps adapters apart; others are taken out of traffic.
  * @throws ISOLATION_BROKEN when none is left
  */
 export async function assertIsolated(deps: Pick<Deps, 'store' | 'target' | 'clock' | 'logger'>, adapters: readonly Digest[], replicas: readonly string[]): Promise<void> {
-  const results = await Promise.allSettled(replicas.map((replica) => deps.target.checkIsolation(adapters, { replicas: [replica] })));
-  const failures: RatchetError[] = [];
-  for (const [index, result] of results.entries()) {
-    if (result.status === 'fulfilled') continue;
-    const [replica = '', error] = [replicas[index], result.reason as unknown];
-    if (!(error instanceof RatchetError && error.code === 'ISOLATION_BROKEN')) throw error;
-    failures.push(error);
-    await deps.store.markReplica({ replica, inTraffic: false, cause: 'isolation', reason: error.message, by: ISOLATION_CHECK, at: now(deps) });
-    deps.logger.warn({ replica, error: safeMessage(error) }, 'a replica mixes adapters up: it is taken out of traffic');
-  }
-  const [first] = failures;
-  if (first && failures.length === replicas.length) throw first;
+  const failed = (await checkEach(deps, adapters, replicas)).filter(({ error }) => error !== null);
+  const other = failed.find(({ error }) => !isMixedUp(error));
+  if (other) throw other.error;
+  const [first] = failed;
+  if (first && failed.length === replicas.length) throw first.error;
 }
 
 export interface UnloadAdapterInput {
@@ -124,6 +138,37 @@ export async function unloadFormer(deps: Deps, { run }: UnloadFormerInput, { sig
   return { schemaVersion: 1, unloaded, ...(kept.length === 0 ? {} : { kept }) };
 }
 
+/** Runs whose workflows are asked after: a night or a promotion under way is among the newest of its workload. */
+const RUNS_LOOKED_AT = 100;
+
+/**
+ * Takes off what nobody comes back for: candidates of nights and promotions whose workflow was ended from outside, or whose own
+ * tidying did not get through. Adapters that the store does not know, or of workloads that this worker does not run, are left alone.
+ * @param running whether the workflow of that id still runs
+ */
+export async function unloadOrphans(deps: Pick<Deps, 'store' | 'target' | 'logger' | 'busyOn' | 'workloads'>, running: (workflowId: string) => Promise<boolean>): Promise<Digest[]> {
+  const keepLoaded = Math.max(...[...deps.workloads.values()].map(({ workload }) => workload.keepLoaded));
+  const used = await adaptersInUse(deps, keepLoaded);
+  const loaded = new Set((await deps.target.state()).flatMap((replica) => replica.adapters.map(({ digest }) => digest)));
+  const unloaded: Digest[] = [];
+  for (const adapter of [...loaded].filter((digest) => !used.has(digest))) {
+    const workload = (await deps.store.adapter(adapter))?.workload;
+    if (workload === undefined || !deps.workloads.has(workload) || (await isAwaited(deps, adapter, workload, running)) || (await deps.busyOn(adapter)) !== null) continue;
+    unloaded.push(...(await unloadUnused(deps, adapter, keepLoaded)));
+  }
+  if (unloaded.length > 0) deps.logger.warn({ adapters: unloaded }, 'adapters were left on the replicas that nothing goes on with: they are unloaded');
+  return unloaded;
+}
+
+/** A night may ask any adapter of its workload; a promotion is of its run's. */
+async function isAwaited({ store }: Pick<Deps, 'store'>, adapter: Digest, workload: string, running: (workflowId: string) => Promise<boolean>): Promise<boolean> {
+  for (const { runId, status, adapterDigest } of await store.runs({ workload, limit: RUNS_LOOKED_AT })) {
+    if (status === 'running' && (await running(runId))) return true;
+    if ((status === 'running' || status === 'awaiting_approval') && adapterDigest === adapter && (await running(promotionIntentId(runId)))) return true;
+  }
+  return false;
+}
+
 /** Asks again right before and right after: while requests were waited for, a rollback may have brought the adapter back. */
 async function unloadUnused(deps: Pick<Deps, 'store' | 'target' | 'logger'>, adapter: Digest, keepLoaded: number): Promise<Digest[]> {
   const used = async (): Promise<boolean> => (await adaptersInUse(deps, keepLoaded)).has(adapter);
@@ -137,10 +182,11 @@ async function unloadUnused(deps: Pick<Deps, 'store' | 'target' | 'logger'>, ada
   return [];
 }
 
-/** Every channel's live adapter and the `keepLoaded` last ones before it, and what promotions under way are about to make live. */
+/** Every channel's live adapter, the one held back and the `keepLoaded` last ones before it, and what promotions under way are about to make live. */
 async function adaptersInUse(deps: Pick<Deps, 'store'>, keepLoaded: number): Promise<Set<Digest>> {
   const inUse = new Set((await deps.store.openIntents()).map(({ candidate }) => candidate));
-  for (const { channel } of await deps.store.channels()) {
+  for (const { channel, holdback } of await deps.store.channels()) {
+    if (holdback?.digest) inUse.add(holdback.digest);
     for (const digest of keptLoaded(await deps.store.channelHistory(channel), keepLoaded)) inUse.add(digest);
   }
   return inUse;

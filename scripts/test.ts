@@ -46,7 +46,7 @@ function pytest(...args: string[]): Stage {
 
 const tiers: Record<string, Stage[]> = {
   fast: [vitest('fast')],
-  // 300 random schedules; `model` is all 10,000.
+  // 300 random schedules and one planted fault of each kind; `model` is all 10,000 and every fault.
   all: [vitest('fast'), vitest('fuzz'), vitest('model', { RATCHET_MODEL_SCHEDULES: '300' }), pytest('-m', 'slow or not slow'), vitest('servers'), vitest('e2e')],
   model: [vitest('model')],
   shared: [vitest('shared')],

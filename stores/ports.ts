@@ -190,8 +190,10 @@ export interface ReplicaMark {
 
 export interface ChannelSwap {
   channel: string;
-  /** The promotion that this swap ends: it is refused when that was given up meanwhile. */
+  /** The promotion that this swap ends: it is refused when that was given up, turned down or superseded meanwhile. */
   intentId?: string;
+  /** The keys that approved it: it is refused when one of them was revoked meanwhile. */
+  approvedBy?: readonly Digest[];
   /** A person's change, made on the store itself: Temporal is to hear of it afterwards. */
   byHand?: boolean;
   expectedGeneration: number;
@@ -319,7 +321,7 @@ export interface MetadataStore {
   channel(channel: string): Promise<ChannelEntry | null>;
   channels(): Promise<ChannelEntry[]>;
   channelHistory(channel: string): Promise<ChannelEntry[]>;
-  /** Compare-and-swap, the commit point of every promotion and rollback. Throws CHANNEL_CONFLICT. */
+  /** Compare-and-swap, the commit point of every promotion and rollback. Throws CHANNEL_CONFLICT, or APPROVAL_VOID where an approver's key was revoked. */
   swapChannel(swap: ChannelSwap): Promise<ChannelEntry>;
   /** Rollbacks by hand that Temporal has not heard of, oldest first. */
   rollbacksToRecord(): Promise<ChannelEntry[]>;

@@ -21,6 +21,7 @@ import { startReconciling } from './reconcile.ts';
 import { stepMetrics } from './step-metrics.ts';
 import { createLogger, startTelemetry } from './telemetry.ts';
 import { connectTemporal, createPipelineWorker, logTemporalTo, type Worker } from './temporal.ts';
+import { watchMetrics } from './watch-metrics.ts';
 
 endOnError();
 const config = parseConfig(process.env);
@@ -34,12 +35,14 @@ logTemporalTo(logger);
 const [workloads, store, blobs, keys] = await Promise.all([readWorkloads(config.workloadFiles), openMetadataStore(paths.database), openBlobStore(paths.blobs), openKeys(paths.keys)]);
 const [baseModel = '', another] = new Set([...workloads.values()].map(({ workload }) => workload.baseModel));
 if (another !== undefined) throw new RatchetError('CONFIG_INVALID', `RATCHET_WORKLOADS: ${baseModel} and ${another} need a pipeline worker and replicas each`);
+watchMetrics({ registry, store, workloads, clock: () => new Date() });
 const { materialize } = createAdapterFiles({ blobs, dir: paths.adapters });
 const target = createVllmTarget({ ...vllm, baseModel, materialize });
 const evaluation = vllm.evaluationReplicas.length === 0 ? undefined : createVllmTarget({ ...vllm, replicas: vllm.evaluationReplicas, baseModel, materialize });
 const gpu = { taskQueue: temporal.gpuTaskQueue };
+const busyOn = askGateways(config);
 const faultPoint = faultPoints(process.env['RATCHET_FAULT'], config.environment);
-const activities = createActivities({ store, blobs, target, evaluation, judge: judge && createJudge(judge), workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), busyOn: askGateways(config), replicaWaitMs, faultPoint, notifier: webhook ? createWebhook(webhook) : null });
+const activities = createActivities({ store, blobs, target, evaluation, judge: judge && createJudge(judge), workloads, redactors: createRedactors(keys), home, logger, observe, gpu, clock: () => new Date(), busyOn, replicaWaitMs, faultPoint, notifier: webhook ? createWebhook(webhook) : null });
 
 const at: { work?: Worker } = {};
 const check = async (): Promise<void> => {
@@ -52,7 +55,7 @@ const connection = await connectTemporal(temporal, logger);
 const { namespace, taskQueue } = temporal;
 const client = new Client({ connection, namespace });
 for (const { workload } of workloads.values()) await ensureSchedule(client, store, workload, { taskQueue });
-const endReconciling = await startReconciling({ client, taskQueue, store, logger, registry });
+const endReconciling = await startReconciling({ client, taskQueue, store, logger, registry, target, workloads, busyOn });
 at.work = await createPipelineWorker({ connection, namespace, taskQueue, activities, telemetry });
 process.stdout.write(`${JSON.stringify({ ready: true, metrics: health.url })}\n`);
 await at.work.runUntil(new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve())));

@@ -55,7 +55,7 @@ export function channelQueries(database: Database): Queries {
       return database.all<Row>('SELECT body FROM channel_entries WHERE channel = ? ORDER BY generation', channel).map(asEntry);
     },
 
-    async swapChannel({ expectedGeneration, intentId, ...change }) {
+    async swapChannel({ expectedGeneration, intentId, approvedBy = [], ...change }) {
       return database.write(() => {
         const before = current(change.channel);
         if (!before) throw new RatchetError('NOT_FOUND', `no channel ${change.channel}`);
@@ -65,6 +65,11 @@ export function channelQueries(database: Database): Queries {
         if (intentId !== undefined && database.get("SELECT 1 FROM promotion_intents WHERE id = ? AND state = 'open'", intentId) === undefined) {
           throw new RatchetError('CHANNEL_CONFLICT', `${intentId} was given up: its change of ${change.channel} comes too late`);
         }
+        if (intentId !== undefined && database.get('SELECT 1 FROM waiting_promotions WHERE promotion_id = ? AND ended IS NOT NULL', intentId) !== undefined) {
+          throw new RatchetError('CHANNEL_CONFLICT', `${intentId} waits no longer: its change of ${change.channel} comes too late`);
+        }
+        const revoked = approvedBy.find((keyId) => database.get('SELECT 1 FROM approver_keys WHERE key_id = ? AND revoked IS NOT NULL', keyId) !== undefined);
+        if (revoked !== undefined) throw new RatchetError('APPROVAL_VOID', `key ${revoked} approved this change of ${change.channel} and was revoked since`);
         if (change.action === 'rolled_back' && !wasLive(change.channel, change.live)) {
           throw new RatchetError('REQUEST_INVALID', `${change.live ?? 'the base model'} was never live in ${change.channel}: there is nothing to roll back to`);
         }

@@ -428,12 +428,12 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
       });
     });
 
-    describe('channels', () => {
-      const swap = (expectedGeneration: number, live: string | null, over: Partial<ChannelSwap> = {}): ChannelSwap => ({
-        ...{ channel: CHANNEL, expectedGeneration, live, action: 'promoted', by: 'gate', reason: 'better' },
-        ...{ verdictDigest: digestNo('v'), approvalDigest: null, time: TIME, ...over },
-      });
+    const swap = (expectedGeneration: number, live: string | null, over: Partial<ChannelSwap> = {}): ChannelSwap => ({
+      ...{ channel: CHANNEL, expectedGeneration, live, action: 'promoted', by: 'gate', reason: 'better' },
+      ...{ verdictDigest: digestNo('v'), approvalDigest: null, time: TIME, ...over },
+    });
 
+    describe('channels', () => {
       it('begin at generation 0 with the base model', async () => {
         expect(await store.channel(CHANNEL)).toBeNull();
         const created = await store.ensureChannel(CHANNEL, TIME);
@@ -555,6 +555,25 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         await expect(store.enrolKey(key('dana'))).rejects.toThrow(coded('REQUEST_INVALID'));
         await expect(store.revokeKey(digestNo('nobody'), revoked)).rejects.toThrow(coded('NOT_FOUND'));
         expect(await store.approverKey(digestNo('nobody'))).toBeNull();
+      });
+
+      it('allow no change by a key that was revoked, or of a promotion that has ended', async () => {
+        await store.ensureChannel(CHANNEL, TIME);
+        await store.enrolKey(key('dana'));
+        await store.enrolKey(key('erin'));
+        for (const n of [1, 2]) {
+          await store.openPromotion(promotionNo(n));
+          await store.openIntent({ id: `promotion/p-${n}`, channel: CHANNEL, candidate: digestNo(`c ${n}`), expectedGeneration: 0, at: TIME });
+        }
+        await store.revokeKey(key('dana').keyId, { by: 'admin', at: TIME, reason: 'laptop lost' });
+        const swapOf = (n: number, ...names: string[]) => store.swapChannel({ ...swap(0, digestNo(`c ${n}`)), intentId: `promotion/p-${n}`, approvedBy: names.map((name) => key(name).keyId) });
+        await expect(swapOf(1, 'erin', 'dana')).rejects.toThrow(coded('APPROVAL_VOID'));
+        await store.endPromotion('promotion/p-2', { as: 'superseded', reason: 'a newer one', at: TIME });
+        await expect(swapOf(2, 'erin')).rejects.toThrow(coded('CHANNEL_CONFLICT'));
+        expect(await store.channelHistory(CHANNEL)).toHaveLength(1);
+        const entry = await swapOf(1, 'erin');
+        expect(entry).toMatchObject({ generation: 1, live: digestNo('c 1') });
+        expect(entry).not.toHaveProperty('approvedBy');
       });
 
       it('open a promotion once, name those that wait before it, and end it once', async () => {

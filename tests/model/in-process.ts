@@ -1,7 +1,7 @@
 // Runs the real workflows and the real steps in one process, turn by turn: every call of a step and every call that a step
 // makes to a store or an engine is a turn, and whoever drives decides which comes next and where a worker dies.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, rootCause, TimeoutFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, CancelledFailure, ChildWorkflowFailure, rootCause, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 
 /** Tries of a step before its workflow hears of the failure. Deaths of a worker do not count: Temporal waits for the next one. */
 const MAX_TRIES = 6;
@@ -14,20 +14,28 @@ export interface Execution {
   id: string;
   process: InProcess;
   handlers: Map<string, { handler: Fn; validator: Fn | undefined }>;
-  /** Ended from outside, with no word to the workflow. */
+  /** Ended from outside, with no word to the workflow; a step of it that runs goes on, and nobody hears of it. */
   terminated: boolean;
+  /** Rejects then: a parent that waits hears of it. */
+  cut: PromiseWithResolvers<never>;
   result: Promise<unknown>;
   ended: 'running' | 'completed' | 'failed';
   output: unknown;
 }
 
 /** A try of a step in a worker. */
-interface Try {
+export interface Try {
   execution: Execution;
   /** The worker that took it: its number rises with every death. */
   worker: number;
   waiting: number;
   done: boolean;
+  /** Takes it for dead, which it is not: it goes on beside the next try, and nobody hears of it. */
+  giveUp: () => void;
+  /** Calls that it has made, for who looks on. */
+  calls: string[];
+  /** What was so when it began, for who looks on. */
+  atStart: unknown;
 }
 
 interface Turn {
@@ -52,6 +60,8 @@ export class Killed extends Error {}
 
 export const executions = new AsyncLocalStorage<Execution>();
 const tries = new AsyncLocalStorage<Try>();
+export const currentTry = (): Try | undefined => tries.getStore();
+const GIVEN_UP = Symbol('given up');
 
 const current = (): Execution => {
   const execution = executions.getStore();
@@ -69,9 +79,12 @@ export class InProcess {
   /** The next call that a step makes is its worker's last. */
   #dying = false;
   #steps: Steps = {};
+  #look: () => Promise<unknown> = async () => null;
 
-  serve(steps: object): void {
+  /** @param look called when a try of a step begins: what it gives is kept with the try */
+  serve(steps: object, look: () => Promise<unknown>): void {
     this.#steps = steps as Steps;
+    this.#look = look;
   }
 
   /** Waits for its turn; only in a step's try that a living worker runs. */
@@ -84,7 +97,7 @@ export class InProcess {
   }
 
   #assertAlive(own: Try | null): void {
-    if (own && (own.worker !== this.#worker || own.execution.terminated)) throw new Killed('the worker was killed');
+    if (own && own.worker !== this.#worker) throw new Killed('the worker was killed');
   }
 
   /** A port whose methods in `names` take a turn, and which a dead worker cannot use. */
@@ -110,7 +123,7 @@ export class InProcess {
   }
 
   start(id: string, workflow: Fn, input: unknown): Execution {
-    const execution: Execution = { id, process: this, handlers: new Map(), terminated: false, result: Promise.resolve(), ended: 'running', output: undefined };
+    const execution: Execution = { id, process: this, handlers: new Map(), terminated: false, cut: Promise.withResolvers<never>(), result: Promise.resolve(), ended: 'running', output: undefined };
     execution.result = executions.run(execution, async () => {
       try {
         execution.output = await (workflow as (given: unknown) => Promise<unknown>)(input);
@@ -123,8 +136,15 @@ export class InProcess {
       }
     });
     execution.result.catch(() => undefined);
+    execution.cut.promise.catch(() => undefined);
     this.executions.push(execution);
     return execution;
+  }
+
+  terminate(execution: Execution): void {
+    execution.terminated = true;
+    const { id } = execution;
+    execution.cut.reject(new ChildWorkflowFailure(undefined, { workflowId: id, runId: id }, 'workflow', 'NON_RETRYABLE_FAILURE', new TerminatedFailure('terminated')));
   }
 
   /** Sends an update; a workflow that refuses it, or has ended, gives an error. */
@@ -141,6 +161,11 @@ export class InProcess {
   /** Every step that runs now dies at its next call, and is tried again by the next worker. */
   kill(): void {
     this.#worker += 1;
+  }
+
+  /** No word from the steps that run now: each is tried again while the first try goes on somewhere. */
+  stall(): void {
+    for (const own of this.#running) own.giveUp();
   }
 
   /** Lets one waiting turn go on, and waits until everything waits again. */
@@ -168,6 +193,14 @@ export class InProcess {
     }
   }
 
+  /** Goes on in order until the next call of this name is about to be made: it waits while others act. */
+  async stopBefore(label: string, atMost: number): Promise<void> {
+    for (let k = 0; k < atMost && this.turns.length > 0 && this.turns[0]?.label !== label; k += 1) await this.step(0);
+    const [turn] = this.turns.splice(0, 1);
+    // Last in order: what comes meanwhile is done first.
+    if (turn) this.turns.push(turn);
+  }
+
   async fireTimer(pick: number): Promise<void> {
     const [timer] = this.timers.splice(pick % Math.max(1, this.timers.length), 1);
     timer?.fire();
@@ -190,31 +223,40 @@ export class InProcess {
 
   async callStep(execution: Execution, name: string, input: unknown): Promise<unknown> {
     for (let failed = 0; ; ) {
-      const before: Try = { execution, worker: this.#worker, waiting: 0, done: false };
       // Waiting in the task queue: no worker has it yet, so none can die with it.
       await new Promise<void>((go) => this.turns.push({ label: name, try: null, go }));
       // A workflow that was ended never goes on.
       if (execution.terminated) return new Promise(() => undefined);
-      const own: Try = { ...before, worker: this.#worker };
+      const given = Promise.withResolvers<typeof GIVEN_UP>();
+      const own: Try = { execution, worker: this.#worker, waiting: 0, done: false, giveUp: () => given.resolve(GIVEN_UP), calls: [], atStart: null };
       this.#running.add(own);
       try {
-        const step = this.#steps[name];
-        if (!step) throw new Error(`no step ${name}`);
-        const output = await tries.run(own, () => step(structuredClone(input)));
+        const output = await Promise.race([this.#try(own, name, input), given.promise]);
+        if (output === GIVEN_UP) continue;
+        if (execution.terminated) return new Promise(() => undefined);
         this.#assertAlive(own);
         return structuredClone(output);
       } catch (error) {
-        if (own.execution.terminated) return new Promise(() => undefined);
+        if (execution.terminated) return new Promise(() => undefined);
         const killed = error instanceof Killed || own.worker !== this.#worker;
         if (killed) continue;
         const cause = error instanceof ApplicationFailure ? error : ApplicationFailure.create({ message: (error as Error).message, type: 'INTERNAL' });
         failed += 1;
         if (cause.nonRetryable !== true && failed < MAX_TRIES) continue;
         throw new ActivityFailure('a step failed', name, name, 'NON_RETRYABLE_FAILURE', undefined, cause);
-      } finally {
-        own.done = true;
-        this.#running.delete(own);
       }
+    }
+  }
+
+  async #try(own: Try, name: string, input: unknown): Promise<unknown> {
+    try {
+      const step = this.#steps[name];
+      if (!step) throw new Error(`no step ${name}`);
+      own.atStart = await this.#look();
+      return await tries.run(own, () => step(structuredClone(input)));
+    } finally {
+      own.done = true;
+      this.#running.delete(own);
     }
   }
 
@@ -255,7 +297,7 @@ interface ChildOptions {
 const define = (name: string): Definition => ({ name });
 const startChild = async (workflow: Fn, { workflowId, args: [input] }: ChildOptions): Promise<{ result: () => Promise<unknown> }> => {
   const child = current().process.start(workflowId, workflow, structuredClone(input));
-  return { result: () => child.result };
+  return { result: () => Promise.race([child.result, child.cut.promise]) };
 };
 
 /** Stands in for `@temporalio/workflow`, as far as workflows of this project use it. */
@@ -285,5 +327,7 @@ export const workflowModule = {
   allHandlersFinished: () => true,
   uuid4: () => `uuid-${current().id}`,
   ParentClosePolicy: { ABANDON: 'ABANDON', TERMINATE: 'TERMINATE', REQUEST_CANCEL: 'REQUEST_CANCEL' },
+  continueAsNew: () => Promise.reject(new Error('not in this world')),
+  WorkflowIdReusePolicy: { REJECT_DUPLICATE: 'REJECT_DUPLICATE' },
   ActivityCancellationType: { WAIT_CANCELLATION_COMPLETED: 'WAIT_CANCELLATION_COMPLETED', TRY_CANCEL: 'TRY_CANCEL', ABANDON: 'ABANDON' },
 };

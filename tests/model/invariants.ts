@@ -1,14 +1,9 @@
-// What must hold whatever happened: told by the store alone, not by the code that wrote it.
-import type { ChannelEntry, Digest, Verdict } from '../../core/contracts/index.ts';
-import { faultsOf } from '../../core/approval/statement.ts';
-import { logEValue } from '../../core/gate/e-values.ts';
-import { mcnemarOneSided } from '../../core/gate/statistics.ts';
+// What must hold whatever happened: told by the store alone, not by the code that wrote it. Statistics are worked out anew.
+import type { ChannelEntry, Dataset, Digest, SnapshotManifest, Verdict } from '../../core/contracts/index.ts';
+import type { NodeKind } from '../../core/contracts/lineage.ts';
 import { nodesOf, traceUp } from '../../core/lineage/trace.ts';
+import { inUse, must } from './moments.ts';
 import type { World } from './world.ts';
-
-function must(holds: boolean, what: string): void {
-  if (!holds) throw new Error(`broken: ${what}`);
-}
 
 /** At any moment: one live adapter, a history without a gap, and nothing live that is not proven. */
 export async function checkChannel(world: World): Promise<void> {
@@ -32,11 +27,29 @@ async function checkProven(world: World, entry: ChannelEntry, history: readonly 
   const { b, c, n } = await countsOf(world, verdict);
   must(b === verdict.b && c === verdict.c && n === verdict.n, 'the verdict’s counts are those of its outcomes');
   const { test, level } = verdict;
-  must(test === 'e_process' ? logEValue(b, c) >= -Math.log(level) : mcnemarOneSided(b, c) <= level, 'the gain is proven at the level');
+  must(test === 'e_process' ? eValue(b, c) >= (1 - 1e-6) / level : upperTail(b, b + c) <= level * (1 + 1e-9), 'the gain is proven at the level');
+  // Who approved it was looked at when it went live; the entry names one of them.
   if (world.approval === 'automatic') return;
   const approval = entry.approvalDigest === null ? null : await world.store.approval(entry.approvalDigest);
-  must(approval?.decision === 'approve' && approval.verdictDigest === entry.verdictDigest && approval.candidateDigest === entry.live, 'a person approved exactly this');
-  must(faultsOf(approval).length === 0 && approval?.statement?.promotionId === `promotion/${verdict.runId}`, 'and signed it, for this promotion');
+  must(approval?.decision === 'approve' && approval.verdictDigest === entry.verdictDigest && approval.candidateDigest === entry.live, 'a promotion names an approval of exactly this');
+}
+
+/** P(Binomial(d, 1/2) ≥ b), summed. */
+function upperTail(b: number, d: number): number {
+  let [sum, term] = [0, 0.5 ** d];
+  for (let k = 0; k <= d; k += 1) {
+    if (k >= b) sum += term;
+    term *= (d - k) / (k + 1);
+  }
+  return sum;
+}
+
+/** 2 ∫ over (1/2, 1) of (2θ)^b (2 − 2θ)^c dθ, by Simpson's rule. */
+function eValue(b: number, c: number): number {
+  const steps = 400;
+  const f = (index: number): number => (1 + index / steps) ** b * (1 - index / steps) ** c;
+  const weighed = Array.from({ length: steps + 1 }, (_, index) => f(index) * (index === 0 || index === steps ? 1 : index % 2 === 1 ? 4 : 2));
+  return weighed.reduce((sum, each) => sum + each, 0) / (3 * steps);
 }
 
 /** Counts from the outcomes themselves: of one evaluation, or of all looks up to this one. */
@@ -49,7 +62,8 @@ async function countsOf(world: World, verdict: Verdict): Promise<{ n: number; b:
   }
   const passed = new Map<Digest, { current?: boolean; candidate?: boolean }>();
   for (const id of evaluations) {
-    for (const { caseDigest, arm, pass } of await world.store.outcomes(id)) {
+    for (const { caseDigest, arm, pass, adapterDigest } of await world.store.outcomes(id)) {
+      must(adapterDigest === (arm === 'candidate' ? verdict.candidateDigest : verdict.currentDigest), 'an outcome is of the adapter that the verdict is about');
       const pair = passed.get(caseDigest) ?? {};
       must(pair[arm] === undefined, 'an e-process counts a case once');
       passed.set(caseDigest, { ...pair, [arm]: pass });
@@ -109,29 +123,55 @@ export async function checkGate(world: World): Promise<void> {
   must(open.length <= 1, 'at most one candidate is held open');
 }
 
-/** At rest: nothing half done, nothing lost, and every generation explained down to the rows that it learned from. */
+/** At rest: nothing half done, nothing lost, and every generation and every verdict explained down to the rows that it rests on. */
 export async function checkAtRest(world: World): Promise<void> {
   await checkChannel(world);
   await checkGate(world);
   const { store, records } = world;
   must((await store.openIntents()).length === 0, 'no promotion is left open');
+  const used = await inUse(store, world.keepLoaded);
+  must([...world.onEngine].every((adapter) => used.has(adapter)), 'nothing is left on the engine that nobody needs');
+  must((await store.rollbacksToRecord()).length === 0, 'Temporal has heard of every rollback');
   const counts = await store.counts(world.workload);
-  must(counts.interactions === records.interactions && counts.corrections === records.corrections && counts.deadLetters === 0, 'no record is lost');
-  for (const id of world.nightIds) {
-    const run = await store.run(id);
-    const execution = world.inProcess.executions.find((each) => each.id === id);
-    // A night that was ended from outside leaves its record as it stood.
-    if (execution?.terminated) continue;
-    must(run !== null && run.status !== 'running', `run ${id} has ended and says how`);
-    must(run?.reportDigest !== null, `run ${id} has a report`);
-  }
-  for (const entry of await store.channelHistory(world.channel)) if (entry.action === 'promoted') await checkExplained(world, entry);
+  must(counts.interactions === records.interactions && counts.corrections === records.corrections && counts.parkedCorrections === 0 && counts.deadLetters === 0, 'no record is lost, and none is there twice');
+  const history = await store.channelHistory(world.channel);
+  for (const entry of history) if (entry.action === 'promoted') await checkExplained(world, 'channel_entry', `${entry.channel}@${entry.generation}`, [...WANTED, 'verdict', ...(world.approval === 'automatic' ? [] : ['approval' as const])], entry.live);
+  for (const { digest, verdict } of await standing(world)) await checkExplained(world, 'verdict', digest, WANTED, verdict.candidateDigest);
+  await checkRuns(world, history);
 }
 
-async function checkExplained(world: World, entry: ChannelEntry): Promise<void> {
-  const id = `${entry.channel}@${entry.generation}`;
-  const nodes = nodesOf(await traceUp({ kind: 'channel_entry', id }, (to) => world.store.linksTo(to)));
-  const wanted = ['verdict', 'evaluation', 'adapter', 'run', 'dataset', 'example', 'interaction', 'correction', ...(world.approval === 'automatic' ? [] : ['approval'])];
-  for (const kind of wanted) must(nodes.some((node) => node.kind === kind), `${id} is explained down to its ${kind}`);
-  must(nodes.some((node) => node.kind === 'adapter' && node.id === entry.live), `${id} is explained by the adapter that it names`);
+const WANTED: NodeKind[] = ['evaluation', 'adapter', 'run', 'dataset', 'example', 'interaction', 'correction'];
+
+async function checkExplained(world: World, kind: NodeKind, id: string, wanted: readonly NodeKind[], adapter: Digest | null): Promise<void> {
+  const nodes = nodesOf(await traceUp({ kind, id }, (to) => world.store.linksTo(to)));
+  for (const each of wanted) must(nodes.some((node) => node.kind === each), `${kind} ${id} is explained down to its ${each}`);
+  must(nodes.some((node) => node.kind === 'adapter' && node.id === adapter), `${kind} ${id} is explained by the adapter that it names`);
+}
+
+async function checkRuns(world: World, history: readonly ChannelEntry[]): Promise<void> {
+  const { store, inProcess, nights, intruded } = world;
+  const claimed = new Set<string>();
+  for (const { id, interactions, corrections } of nights) {
+    const run = await store.run(id);
+    if (run?.requestId) {
+      must(!claimed.has(run.requestId), 'a request is claimed by one run');
+      claimed.add(run.requestId);
+    }
+    if (run?.manifestDigest) {
+      const manifest = JSON.parse(Buffer.from(await world.blobs.get(run.manifestDigest)).toString('utf8')) as SnapshotManifest;
+      must(manifest.interactions.length >= interactions && manifest.corrections.length >= corrections, 'a night looks at every record that was kept when it began');
+    }
+    if (run?.datasetDigest) {
+      const dataset = (await store.document(run.datasetDigest))?.document as Dataset | undefined;
+      must((dataset?.exampleDigests.length ?? 0) >= corrections, 'every correction is learned from');
+    }
+    // A night or a promotion that was ended from outside leaves its record as it stood.
+    const ended = [id, `promotion/${id}`].map((workflowId) => inProcess.executions.find((each) => each.id === workflowId));
+    if (ended.some((execution) => execution?.terminated) || intruded.has(id)) continue;
+    must(run !== null && run.status !== 'running' && run.status !== 'awaiting_approval', `run ${id} has ended and says how`);
+    must(run.reason !== null && run.reportDigest !== null, `run ${id} says why, in a report`);
+    must((run.status === 'promoted') === history.some(({ action, verdictDigest }) => action === 'promoted' && verdictDigest !== null && verdictDigest === run.verdictDigest), `run ${id} is promoted if the channel says so`);
+    const report = (await store.document(run.reportDigest))?.document as { run: { status: string; verdictDigest: Digest | null } } | undefined;
+    must(report?.run.status === run.status && report.run.verdictDigest === run.verdictDigest, `the report of run ${id} says what became of it`);
+  }
 }

@@ -1,95 +1,32 @@
 // The world of the model test: one workload on a real SQLite store, an engine and a trainer that stand in for theirs.
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createActivities } from '../../activities/index.ts';
-import { keyIdOf, rawPublicKey } from '../../core/approval/keys.ts';
+import { reconcileIntents } from '../../activities/intents.ts';
+import { recordRollback } from '../../activities/rollback-record.ts';
+import { rollbackChannel } from '../../activities/rollback.ts';
+import { unloadOrphans } from '../../activities/serve.ts';
 import { signStatement, statementOf } from '../../core/approval/statement.ts';
-import type { ApproverKey, Digest, RunRequest } from '../../core/contracts/index.ts';
-import { digestOfBytes, keyedUnit } from '../../core/digest.ts';
-import { RatchetError } from '../../core/errors.ts';
-import type { BlobStore, MetadataStore, ServingTarget } from '../../stores/ports.ts';
+import type { ChannelEntry, Digest, RunRequest, SignedStatement, Verdict } from '../../core/contracts/index.ts';
+import type { RunRef } from '../../activities/deps.ts';
+import type { MetadataStore, ServingTarget } from '../../stores/ports.ts';
 import { createRedactors } from '../../stores/redactors.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
 import type { LoadedWorkload } from '../../stores/workloads.ts';
 import { nightlyRetrain, promotion, rollback } from '../../workflows/index.ts';
-import { answerTo, seed, standInTrainer, TICKET, writeWorkload } from '../support/pipeline-world.ts';
+import { seed, standInTrainer, writeWorkload } from '../support/pipeline-world.ts';
+import { engineTarget, memoryBlobs, WELL } from './engine.ts';
 import { InProcess, type Execution } from './in-process.ts';
+import { checkSwap, checkUnload, inUse } from './moments.ts';
+import { ENROLLED, forge, PEOPLE, type Approver, type Forgery } from './people.ts';
 
 const NAME = 'model';
 const START = Date.parse('2026-01-01T02:00:00.000Z');
 const DAY_MS = 86_400_000;
 /** Cases of a test; small, so that whole lives of a channel fit into milliseconds. The levels are as wide as that needs. */
 export const CASES = 8;
-const GATE = { alpha: 0.3, decisionsPerPeriod: 3, smallestGain: 0.7, power: 0.5, cases: CASES, eProcess: { share: 0.5, maxCases: 24 } };
-/** Shares of right answers among adapters: a candidate is worse than, like or better than what is live. */
-const QUALITIES = [0, 0.55, 0.55, 0.75, 1, 1, 1, 1];
-
-export interface Engine {
-  away: boolean;
-  failLoad: boolean;
-  failSmoke: boolean;
-  failIsolation: boolean;
-}
-
-const WELL: Engine = { away: false, failLoad: false, failSmoke: false, failIsolation: false };
-
-/** Bytes by digest, as the directory of the real one keeps them. */
-function memoryBlobs(): BlobStore {
-  const kept = new Map<Digest, Uint8Array>();
-  return {
-    put: async (bytes) => {
-      const digest = digestOfBytes(bytes);
-      kept.set(digest, bytes);
-      return digest;
-    },
-    putFile: () => Promise.reject(new Error('not in this world')),
-    get: async (digest) => {
-      const bytes = kept.get(digest);
-      if (!bytes) throw new RatchetError('NOT_FOUND', `no blob ${digest}`);
-      return bytes;
-    },
-    has: async (digest) => kept.has(digest),
-    path: (digest) => digest,
-  };
-}
-
-function engineTarget(engine: Engine, loaded: Set<Digest>, luck: string): ServingTarget {
-  const URL = 'http://engine';
-  const assertHere = (): void => {
-    if (engine.away) throw new RatchetError('SERVING_UNAVAILABLE', `${URL} does not answer`);
-  };
-  const share = (adapter: Digest | null): number => (adapter === null ? 0.1 : (QUALITIES[Math.floor(keyedUnit(luck, adapter) * QUALITIES.length)] ?? 0));
-  return {
-    replicas: [URL],
-    baseModel: 'stand-in',
-    maxLoraRank: 16,
-    state: async () => [{ url: URL, healthy: !engine.away, engineBuild: 'stand-in-1', adapters: [...loaded].map((digest) => ({ digest, root: digest })) }],
-    load: async (adapter) => {
-      assertHere();
-      if (engine.failLoad) throw new RatchetError('ADAPTER_LOAD_FAILED', `${URL} refused ${adapter}`);
-      loaded.add(adapter);
-    },
-    unload: async (adapter) => {
-      assertHere();
-      loaded.delete(adapter);
-    },
-    checkIsolation: async (adapters) => {
-      assertHere();
-      if (engine.failIsolation) throw new RatchetError('ISOLATION_BROKEN', `${URL} mixes ${adapters.length} adapters up`);
-      return [{ replica: URL, prompts: 1, arms: adapters.length + 1 }];
-    },
-    logprob: () => Promise.reject(new RatchetError('SERVING_UNAVAILABLE', 'not in this world')),
-    chat: async ({ adapter, messages }) => {
-      assertHere();
-      if (adapter !== null && !loaded.has(adapter)) throw new RatchetError('ADAPTER_NOT_SERVED', `${URL} does not serve ${adapter}`);
-      const ticket = TICKET.exec(JSON.stringify(messages))?.[0] ?? '';
-      const text = engine.failSmoke ? '' : keyedUnit(luck, `${adapter ?? 'base'} ${ticket}`) < share(adapter) ? answerTo(ticket) : 'I cannot say.';
-      return { text, finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 1 };
-    },
-  };
-}
+const GATE = { alpha: 0.4, decisionsPerPeriod: 4, smallestGain: 0.7, power: 0.5, cases: CASES, eProcess: { share: 0.5, maxCases: 24 } };
 
 /** Calls between which a worker may die and others may come first. Reads of unchanging things take no turn. */
 const STORE_TURNS = new Set<keyof MetadataStore>([
@@ -98,14 +35,10 @@ const STORE_TURNS = new Set<keyof MetadataStore>([
 ]);
 const TARGET_TURNS = new Set<keyof ServingTarget>(['load', 'unload', 'checkIsolation']);
 
-let shared: { dir: string; workloads: Map<string, LoadedWorkload> } | undefined;
+export const APPROVALS = ['automatic', 'one_approver', 'two_approvers'] as const;
+export type ApprovalMode = (typeof APPROVALS)[number];
 
-/** The one person whose key counts. */
-const APPROVER = ((): { privateKey: KeyObject; key: ApproverKey } => {
-  const { privateKey, publicKey: object } = generateKeyPairSync('ed25519');
-  const publicKey = rawPublicKey(object);
-  return { privateKey, key: { schemaVersion: 1, keyId: keyIdOf(publicKey), publicKey, name: 'erin', channels: ['*'], enrolledBy: 'admin', enrolledAt: new Date(START).toISOString(), revoked: null } };
-})();
+let shared: { dir: string; workloads: Map<string, LoadedWorkload> } | undefined;
 
 /** Workload files are read once; a run's settings come from them. */
 async function workloadsOf(): Promise<{ dir: string; workloads: Map<string, LoadedWorkload> }> {
@@ -113,14 +46,31 @@ async function workloadsOf(): Promise<{ dir: string; workloads: Map<string, Load
   const dir = mkdtempSync(join(tmpdir(), 'ratchet-model-'));
   process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
   const workloads = new Map<string, LoadedWorkload>();
-  for (const approval of ['automatic', 'one_approver'] as const) workloads.set(approval, await writeWorkload(join(dir, approval), NAME, { approval, gate: GATE, minNewExamples: 2 }));
+  for (const approval of APPROVALS) workloads.set(approval, await writeWorkload(join(dir, approval), NAME, { approval, neverOneself: true, gate: GATE, minNewExamples: 2 }));
   shared = { dir, workloads };
   return shared;
 }
 
+/** What a promotion that was started by hand promotes for a run that came to a verdict. */
+export const INTRUSIONS = ['its candidate', 'for another candidate', 'with another verdict'] as const;
+export type Intrusion = (typeof INTRUSIONS)[number];
+
+/** What a person wanted when they asked for a rollback. */
+export interface Wish {
+  generation: number;
+  toGeneration: number | undefined;
+}
+
+/** A night that was begun, and what was kept by then: all of it must be in the night's snapshot. */
+export interface Night {
+  id: string;
+  interactions: number;
+  corrections: number;
+}
+
 export type World = Awaited<ReturnType<typeof openWorld>>;
 
-export async function openWorld({ approval, luck }: { approval: 'automatic' | 'one_approver'; luck: string }) {
+export async function openWorld({ approval, luck }: { approval: ApprovalMode; luck: string }) {
   const { dir, workloads } = await workloadsOf();
   const loaded = workloads.get(approval);
   if (!loaded) throw new Error('no workload');
@@ -130,91 +80,196 @@ export async function openWorld({ approval, luck }: { approval: 'automatic' | 'o
   const onEngine = new Set<Digest>();
   const inProcess = new InProcess();
   const time = { ms: START };
-  const target = engineTarget(engine, onEngine, luck);
+  const now = (): string => new Date(time.ms).toISOString();
+  const { channel } = loaded.workload;
+  const { keepLoaded } = loaded.workload;
+  const target = engineTarget(engine, onEngine, luck, () => begun, async (adapter) => blame(() => checkUnload(world, adapter)));
   const silent = { info: () => undefined, warn: () => undefined };
+  const clock = (): Date => new Date(time.ms);
+  /** What was seen to be broken at the moment it happened: whoever drives hears of it after the turn. */
+  const broken: string[] = [];
+  async function blame(look: () => Promise<void>): Promise<void> {
+    await look().catch((error: unknown) => broken.push((error as Error).message));
+  }
+  const observed: MetadataStore = new Proxy(store, {
+    get: (real, name) => {
+      const value: unknown = Reflect.get(real, name);
+      if (name !== 'swapChannel') return value;
+      return async (swap: Parameters<MetadataStore['swapChannel']>[0]) => {
+        const entry: ChannelEntry = await real.swapChannel(swap);
+        await blame(() => checkSwap(world, entry));
+        return entry;
+      };
+    },
+  });
+  const ports = { store: inProcess.gated(observed, STORE_TURNS, 'store'), target: inProcess.gated(target, TARGET_TURNS, 'engine') };
   const activities = createActivities({
-    store: inProcess.gated(store, STORE_TURNS, 'store'),
+    ...ports,
     blobs,
-    target: inProcess.gated(target, TARGET_TURNS, 'engine'),
     workloads: new Map([[NAME, loaded]]),
     redactors: createRedactors({ redaction: 'model' }),
-    clock: () => new Date(time.ms),
+    clock,
     home: join(dir, 'home'),
     logger: silent,
     gpu: { taskQueue: 'gpu' },
     // A superseded promotion hears nothing of it here, as of a client that does not get through: what the store says must do.
     cancelWorkflow: async () => undefined,
   });
-  inProcess.serve({ ...activities, ...standInTrainer(blobs) });
-  const { channel } = loaded.workload;
-  await store.ensureChannel(channel, new Date(time.ms).toISOString());
-  await store.enrolKey(APPROVER.key);
-  let [tickets, nights, requests, rollbacks] = [0, 0, 0, 0];
+  const runs = new Map<string, RunRef>();
+  const claimRun = async (input: Parameters<typeof activities.claimRun>[0]) => {
+    const claimed = await activities.claimRun(input);
+    runs.set(claimed.run.runId, claimed.run);
+    return claimed;
+  };
+  inProcess.serve({ ...activities, ...standInTrainer(blobs), claimRun }, async () => inUse(store, keepLoaded));
+  await store.ensureChannel(channel, now());
+  for (const { key } of ENROLLED) await store.enrolKey(key);
+  let [tickets, begun, requests, rollbacks] = [0, 0, 0, 0];
+  const waves: { corrected: number; cases: number; from: number }[] = [];
   const records = { interactions: 0, corrections: 0 };
+  const sent: { signed: SignedStatement; at: string }[] = [];
   const tick = (): number => (time.ms += 1_000);
+  const running = (id: string): boolean => inProcess.executions.some((each) => each.id === id && each.ended === 'running' && !each.terminated);
+  const send = async (execution: Execution, signed: SignedStatement): Promise<void> => {
+    sent.push({ signed, at: now() });
+    // It is checked by a step: the answer comes when whoever drives lets that step go on.
+    void inProcess.update(execution, 'decide', [signed]).catch(() => undefined);
+    await inProcess.settle();
+  };
 
   const world = {
     store,
+    blobs,
     engine,
     onEngine,
     inProcess,
     channel,
     approval,
+    keepLoaded,
     gate: loaded.workload.gate,
     workload: NAME,
     records,
-    nightIds: [] as string[],
+    broken,
+    sent,
+    now,
+    nights: [] as Night[],
+    requestedBy: new Map<string, string>(),
+    wishes: new Map<string, Wish>(),
+    /** Runs that somebody else than their night has promoted, or tried to: what they say of themselves may be that one's word. */
+    intruded: new Set<string>(),
 
     async traffic(corrected: number, cases: number): Promise<void> {
-      await seed(store, loaded, { corrected, cases, from: tickets });
+      const wave = { corrected, cases, from: tickets };
+      await seed(store, loaded, wave);
+      waves.push(wave);
       tickets += corrected + cases;
       records.interactions += corrected + cases;
       records.corrections += corrected;
     },
 
-    /** As the schedule does: one run of the workload at a time. */
-    async night(newCandidate: boolean): Promise<void> {
-      const running = inProcess.executions.some(({ id, ended, terminated }) => id.startsWith('nightly/') && ended === 'running' && !terminated);
-      if (running) return;
+    /** As Kafka does after a crash of intake: a batch that was kept comes again. */
+    async redeliver(pick: number): Promise<void> {
+      const wave = waves[pick % waves.length];
+      if (wave) await seed(store, loaded, wave);
+    },
+
+    /** As the schedule does: one run of the workload at a time; `beside`: started by hand, whatever runs. */
+    async night({ by, beside }: { by: string | null; beside: boolean }): Promise<void> {
+      if (!beside && inProcess.executions.some(({ id, ended, terminated }) => id.startsWith('nightly/') && ended === 'running' && !terminated)) return;
       tick();
-      if (newCandidate) {
-        const request: RunRequest = { schemaVersion: 1, id: `request-${requests++}`, workload: NAME, by: 'dana', reason: 'a test', options: { newCandidate: true }, requestedAt: new Date(time.ms).toISOString(), claimedBy: null };
+      if (by !== null) {
+        const request: RunRequest = { schemaVersion: 1, id: `request-${requests++}`, workload: NAME, by, reason: 'a test', options: { newCandidate: true }, requestedAt: now(), claimedBy: null };
         await store.createRequest(request);
+        world.requestedBy.set(request.id, by);
       }
-      const id = `nightly/${NAME}-${nights++}`;
-      world.nightIds.push(id);
+      const id = `nightly/${NAME}-${begun++}`;
+      world.nights.push({ id, ...records });
       inProcess.start(id, nightlyRetrain, { workload: NAME });
       await inProcess.settle();
     },
 
-    waiting: (): Execution[] => inProcess.executions.filter(({ id, ended, handlers }) => id.startsWith('promotion/') && ended === 'running' && handlers.size > 0),
+    waiting: (): Execution[] => inProcess.executions.filter(({ id, ended, terminated, handlers }) => id.startsWith('promotion/') && ended === 'running' && !terminated && handlers.size > 0),
 
     /** A person's decision on a promotion that waits; one that does not wait refuses it. */
-    async decide(pick: number, decision: 'approve' | 'reject'): Promise<void> {
-      const waiting = world.waiting();
-      const execution = waiting[pick % Math.max(1, waiting.length)];
-      if (!execution) return;
+    async decide(pick: number, by: Approver, decision: 'approve' | 'reject'): Promise<void> {
+      const execution = pickOf(world.waiting(), pick);
+      const promoting = execution && (await store.waitingPromotion(execution.id));
+      if (!promoting) return;
       tick();
-      const promotion = await store.waitingPromotion(execution.id);
-      if (!promotion) return;
-      const statement = statementOf(promotion, { decision, keyId: APPROVER.key.keyId, by: APPROVER.key.name, time: new Date(time.ms).toISOString() });
-      // It is checked by a step: the answer comes when whoever drives lets that step go on.
-      void inProcess.update(execution, 'decide', [signStatement(statement, APPROVER.privateKey)]).catch(() => undefined);
+      const { key, privateKey } = PEOPLE[by];
+      await send(execution, signStatement(statementOf(promoting, { decision, keyId: key.keyId, by, time: now() }), privateKey));
+    },
+
+    /** Somebody who reaches Temporal sends a decision that nobody made. */
+    async forge(pick: number, how: Forgery): Promise<void> {
+      const execution = pickOf(world.waiting(), pick);
+      const promoting = execution && (await store.waitingPromotion(execution.id));
+      if (!promoting) return;
+      tick();
+      const others = (await store.waitingPromotions({ channel, ended: true, limit: 100 })).filter(({ promotionId }) => promotionId !== promoting.promotionId);
+      const forged = forge(how, promoting, others.toReversed(), sent.map(({ signed }) => signed), now());
+      if (!forged) return;
+      void inProcess.update(execution, 'decide', [forged]).catch(() => undefined);
       await inProcess.settle();
     },
 
-    async rollBack(toGeneration: number | undefined): Promise<void> {
+    async revoke(who: Approver): Promise<void> {
+      await store.revokeKey(PEOPLE[who].key.keyId, { by: 'admin', at: now(), reason: 'a test' });
+    },
+
+    /** Somebody who reaches Temporal starts a promotion by hand, as if nobody had to approve. */
+    async intrude(pick: number, how: Intrusion): Promise<void> {
+      const verdicts = (await store.documents('verdict', 100)).map(({ digest, document }) => ({ digest, verdict: document as Verdict }));
+      const [own, other] = [pickOf(verdicts, pick), pickOf(verdicts, pick + 1)];
+      const run = own && runs.get(own.verdict.runId);
+      const id = `promotion/${run?.runId}`;
+      if (!own || !other || !run || running(id)) return;
       tick();
+      world.intruded.add(run.runId);
       const { generation } = (await store.channel(channel)) ?? { generation: 0 };
-      const input = { schemaVersion: 1, channel, by: 'dana', reason: `rollback ${rollbacks}`, expectedGeneration: generation, ...(toGeneration === undefined ? {} : { toGeneration: toGeneration % (generation + 1) }) };
-      inProcess.start(`rollback/${rollbacks++}`, rollback, input);
+      const [candidate, proof] = [how === 'for another candidate' ? other : own, how === 'with another verdict' ? other : own];
+      inProcess.start(id, promotion, { schemaVersion: 1, run, channel, candidateDigest: candidate.verdict.candidateDigest, verdictDigest: proof.digest, expectedGeneration: generation, approval: { mode: 'automatic', expiresAfterHours: 72 } });
       await inProcess.settle();
     },
 
-    /** The night ends as by `temporal workflow terminate`: nothing of it runs again. Its promotion is a workflow of its own. */
-    async terminateNight(): Promise<void> {
-      const night = inProcess.executions.find(({ id, ended, terminated }) => id.startsWith('nightly/') && ended === 'running' && !terminated);
-      if (night) night.terminated = true;
+    async rollBack(to: number | undefined): Promise<void> {
+      tick();
+      const input = await world.wish(to);
+      inProcess.start(`rollback/${rollbacks}`, rollback, input);
+      await inProcess.settle();
+    },
+
+    /** By the command line on the store itself, as when Temporal is away. */
+    async rollBackByHand(to: number | undefined, engineSeen: boolean): Promise<void> {
+      tick();
+      const input = await world.wish(to);
+      await rollbackChannel({ store: observed, clock, logger: silent, target: engineSeen ? target : null }, { ...input, byHand: true }).catch(() => undefined);
+    },
+
+    async wish(to: number | undefined): Promise<{ schemaVersion: 1; channel: string; by: string; reason: string; expectedGeneration: number; toGeneration?: number }> {
+      const reason = `rollback ${(rollbacks += 1)}`;
+      const { generation } = (await store.channel(channel)) ?? { generation: 0 };
+      const toGeneration = to === undefined ? undefined : to % (generation + 1);
+      world.wishes.set(reason, { generation, toGeneration });
+      return { schemaVersion: 1, channel, by: 'dana', reason, expectedGeneration: generation, ...(toGeneration === undefined ? {} : { toGeneration }) };
+    },
+
+    /** A workflow ends as by `temporal workflow terminate`: nothing of it runs again. */
+    async terminate(pick: number): Promise<void> {
+      const execution = pickOf(inProcess.executions.filter(({ ended, terminated }) => ended === 'running' && !terminated), pick);
+      if (execution) inProcess.terminate(execution);
+      await inProcess.settle();
+    },
+
+    /** A worker begins its work by setting right what another one left; its first calls come between those of others. `dead`: it takes that one's place. */
+    async restart(dead: boolean): Promise<void> {
+      if (dead) inProcess.kill();
+      const stillRuns = async (id: string): Promise<boolean> => running(id);
+      void reconcileIntents({ store: ports.store, logger: silent, running: stillRuns, count: () => undefined, begins: true })
+        .then(() => unloadOrphans({ ...ports, logger: silent, busyOn: async () => null, workloads: new Map([[NAME, loaded]]) }, stillRuns))
+        .catch(() => undefined);
+      const client = { workflow: { start: async (_workflow: string, { workflowId, args: [input] }: { workflowId: string; args: [unknown] }) => inProcess.start(workflowId, rollback, input) } };
+      for (const entry of await store.rollbacksToRecord()) await recordRollback({ store }, client as unknown as Parameters<typeof recordRollback>[1], 'pipeline', entry);
       await inProcess.settle();
     },
 
@@ -223,16 +278,21 @@ export async function openWorld({ approval, luck }: { approval: 'automatic' | 'o
     /** Everything that was begun comes to its end, on an engine that is well again. */
     async drain(): Promise<void> {
       Object.assign(engine, WELL);
-      for (let guard = 0; guard < 20_000; guard += 1) {
-        if (await inProcess.step(0)) continue;
-        if (inProcess.timers.length === 0) return;
-        await inProcess.fireTimer(0);
-      }
-      throw new Error('the world does not come to rest');
+      await rest();
+      await world.restart(true);
+      await rest();
     },
   };
+
+  async function rest(): Promise<void> {
+    for (let guard = 0; guard < 20_000; guard += 1) {
+      if (await inProcess.step(0)) continue;
+      if (inProcess.timers.length === 0) return;
+      await inProcess.fireTimer(0);
+    }
+    throw new Error('the world does not come to rest');
+  }
   return world;
 }
 
-/** The workflow that promotes, for who looks at its runs. */
-export const PROMOTION = promotion;
+const pickOf = <T>(from: readonly T[], pick: number): T | undefined => from[pick % Math.max(1, from.length)];

@@ -195,6 +195,34 @@ describe('the budget of the isolation check', () => {
     expect(spent - 480).toBeLessThan(total * 0.5);
   });
 
+  test('is spent under traffic that never pauses, on the only replica: checks begin, end and go on at their interval, and every request is answered', async () => {
+    for (const engine of engines.splice(1)) await engine.close();
+    const gateway = await start({ intervalMs: 50, maxShare: 0.5 });
+    await settled(gateway, () => expect(reportOf(gateway, one)?.inTraffic).toBe(true));
+    const passed = async (): Promise<number> => Number(/ratchet_gateway_isolation_checks_total\{[^}]*result="passed"\} (\d+)/.exec(await metrics.registry.metrics())?.[1] ?? 0);
+    const before = await passed();
+    let [on, inFlight, least] = [true, 0, Infinity];
+    const statuses = new Set<number>();
+    const client = async (): Promise<void> => {
+      while (on) {
+        inFlight += 1;
+        statuses.add((await ask(gateway)).status);
+        inFlight -= 1;
+        if (on) least = Math.min(least, inFlight);
+      }
+    };
+    const clients = Array.from({ length: 8 }, client);
+    try {
+      await vi.waitFor(async () => expect(await passed()).toBeGreaterThanOrEqual(before + 3), { timeout: 15_000, interval: 20 });
+    } finally {
+      on = false;
+      await Promise.all(clients);
+    }
+    expect(statuses).toEqual(new Set([200]));
+    // There was no moment without a request.
+    expect(least).toBeGreaterThan(0);
+  });
+
   test('reads vLLM’s own counters', () => {
     expect(tokensIn('# HELP x\nvllm:prompt_tokens_total{engine="0",model_name="m"} 1.5e+03\nvllm:generation_tokens_total{engine="0",model_name="m"} 20.0\nvllm:generation_tokens_total{engine="1",model_name="m"} 3\n')).toBe(1523);
     expect(tokensIn('# HELP vllm:prompt_tokens_total\nother 1\n')).toBeNull();

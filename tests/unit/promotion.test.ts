@@ -1,13 +1,17 @@
 // Promotion and rollback as functions, on a real store and engines that are a table: what is refused, what is found done, what stays loaded.
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkDecision, openPromotion } from '../../activities/approval.ts';
 import type { Deps, RunRef } from '../../activities/deps.ts';
 import { reconcileIntents } from '../../activities/intents.ts';
 import { promote, type PromoteInput } from '../../activities/promote.ts';
 import { rollbackChannel } from '../../activities/rollback.ts';
-import { unloadAdapter, unloadFormer } from '../../activities/serve.ts';
+import { unloadAdapter, unloadFormer, unloadOrphans } from '../../activities/serve.ts';
+import { keyIdOf, rawPublicKey } from '../../core/approval/keys.ts';
+import { signStatement, statementOf } from '../../core/approval/statement.ts';
 import { Verdict, type Digest, type RunRecord } from '../../core/contracts/index.ts';
 import { canonicalJson, digestOfBytes } from '../../core/digest.ts';
 import { RatchetError } from '../../core/errors.ts';
@@ -130,6 +134,31 @@ describe('a promotion', () => {
     expect(engines.has.get('http://one')?.size).toBe(0);
   });
 
+  test('is of those who signed it, whoever its workflow names, and of nobody whose key was revoked while it loaded', async () => {
+    const workload = { ...loaded.workload, approval: { ...loaded.workload.approval, mode: 'one_approver' as const } };
+    deps = { ...deps, notifier: null, cancelWorkflow: async () => undefined, workloads: new Map([['tickets', { ...loaded, workload }]]) };
+    const { privateKey, publicKey: object } = generateKeyPairSync('ed25519');
+    const publicKey = rawPublicKey(object);
+    const keyId = keyIdOf(publicKey);
+    await store.enrolKey({ schemaVersion: 1, keyId, publicKey, name: 'erin', channels: ['*'], enrolledBy: 'admin', enrolledAt: TIME, revoked: null });
+    const approved = async (candidate: Digest): Promise<{ input: PromoteInput; approvalDigest: Digest | null }> => {
+      const input = await inputFor(candidate);
+      await openPromotion(deps, input);
+      const waiting = await store.waitingPromotion(`promotion/${input.run.runId}`);
+      if (!waiting) throw new Error('it does not wait');
+      const signed = signStatement(statementOf(waiting, { decision: 'approve', keyId, by: 'erin', time: TIME }), privateKey);
+      const { approvalDigest } = await checkDecision(deps, { schemaVersion: 1, run: input.run, signed });
+      return { input, approvalDigest };
+    };
+    const first = await approved(A);
+    expect(await promote(deps, { ...first.input, by: 'mallory', approvalDigest: null })).toMatchObject({ result: 'promoted' });
+    expect(await store.channel(CHANNEL)).toMatchObject({ live: A, by: 'erin', approvalDigest: first.approvalDigest });
+    const second = await approved(B);
+    deps.faultPoint = (point) => void (point === 'before_swap' && store.revokeKey(keyId, { by: 'admin', at: TIME, reason: 'laptop lost' }));
+    await expect(promote(deps, second.input)).rejects.toMatchObject({ code: 'APPROVAL_VOID' });
+    expect(await liveNow()).toBe(A);
+  });
+
   test.each([
     ['says hold', { decision: 'hold' as const }],
     ['is about another adapter', { candidateDigest: B }],
@@ -182,7 +211,7 @@ describe('a promotion', () => {
     const input = await inputFor(A);
     deps.faultPoint = () => undefined;
     engines.chat = async () => {
-      await reconcileIntents({ store, logger: deps.logger, running: async () => false, count: () => undefined });
+      await reconcileIntents({ store, logger: deps.logger, running: async () => false, begins: true, count: () => undefined });
       return { text: 'yes', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 1 };
     };
     expect(await promote(deps, input)).toMatchObject({ result: 'lost', generation: 0 });
@@ -224,6 +253,65 @@ describe('an unload', () => {
     expect(await unloadAdapter(deps, { schemaVersion: 1, run: await runOf('nightly/unload'), adapterDigest: A })).toMatchObject({ unloaded: [] });
     await store.closeIntent('promotion/other', 'failed');
     expect(await unloadAdapter(deps, { schemaVersion: 1, run: await runOf('nightly/unload'), adapterDigest: A })).toMatchObject({ unloaded: [A] });
+  });
+});
+
+describe('what nothing goes on with', () => {
+  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'contracts', 'golden', 'AdapterManifest.json'), 'utf8')) as { valid: Record<string, unknown>[] };
+  const running = new Set<string>();
+  const tidy = () => unloadOrphans(deps, async (id) => running.has(id));
+  const known = async (dataset: string, more: Record<string, unknown> = {}): Promise<Digest> => store.putDocument('adapter', { ...manifest.valid[0], workload: 'tickets', datasetDigest: digestOfBytes(dataset), ...more });
+  const on = (): Digest[] => [...(engines.has.get('http://one') ?? [])];
+  /** A run whose candidate is on the replicas. */
+  async function left(runId: string, status: RunRecord['status']): Promise<Digest> {
+    const adapterDigest = await known(runId);
+    await runOf(runId);
+    const record = await store.run(runId);
+    if (record) await store.saveRun({ ...record, status, adapterDigest });
+    await engines.load(adapterDigest);
+    return adapterDigest;
+  }
+  beforeEach(() => running.clear());
+
+  test('is unloaded: the candidate of a promotion that was terminated, once its workflow is gone', async () => {
+    const candidate = await left('nightly/one', 'awaiting_approval');
+    running.add('promotion/nightly/one');
+    expect(await tidy()).toEqual([]);
+    expect(on()).toEqual([candidate]);
+    running.clear();
+    expect(await tidy()).toEqual([candidate]);
+    expect(on()).toEqual([]);
+  });
+
+  test('stays while a night of its workload runs: that one may be asking it', async () => {
+    const candidate = await left('nightly/one', 'failed');
+    await left('nightly/two', 'running');
+    running.add('nightly/two');
+    expect(await tidy()).toEqual([]);
+    running.clear();
+    expect(await tidy()).toContain(candidate);
+  });
+
+  test('is never the live adapter, the former ones kept for a rollback, the one held back, or one about to go live', async () => {
+    const [first, second, third, fourth, next] = (await Promise.all(['1', '2', '3', '4', '5'].map((name) => known(name)))) as [Digest, Digest, Digest, Digest, Digest];
+    for (const adapter of [first, second, third, fourth]) await promoted(adapter);
+    await store.setHoldback({ channel: CHANNEL, generation: 4, digest: second, share: 0.1, until: '2026-02-01T00:00:00.000Z', by: 'dana', reason: 'a test', time: TIME });
+    await engines.load(next);
+    await store.openIntent({ id: 'promotion/other', channel: CHANNEL, candidate: next, expectedGeneration: 4, at: TIME });
+    expect(loaded.workload.keepLoaded).toBe(1);
+    expect(await tidy()).toEqual([first]);
+    expect(on()).toEqual([second, third, fourth, next]);
+  });
+
+  test('stays where a gateway has requests on it, or where it is nothing of this worker', async () => {
+    const busy = await left('nightly/one', 'failed');
+    const [other, unknown] = [await known('other', { workload: 'another' }), digestOfBytes('unknown')];
+    for (const adapter of [other, unknown]) await engines.load(adapter);
+    deps.busyOn = async (adapter) => (adapter === busy ? 'in flight' : null);
+    expect(await tidy()).toEqual([]);
+    deps.busyOn = async () => null;
+    expect(await tidy()).toEqual([busy]);
+    expect(on()).toEqual([other, unknown]);
   });
 });
 
