@@ -44,7 +44,7 @@ interface Matter {
 }
 
 /** A word within a sentence that is written as a name is, or as a brand is: "Visit Kilimanjaro", "the AntiV sale". */
-const NAME = /(?<=[\p{L}\d,;]['’"”)]? ["'“(]?)\p{Lu}\p{L}*\p{Ll}\p{L}*|\p{L}*\p{Ll}\p{Lu}\p{L}*/gu;
+const NAME = /(?<=[\p{L}\d,;]['’"”)]? ["'“(]?)\p{Lu}\p{L}*\p{Ll}\p{L}*|(?<!\p{L})\p{L}{0,30}\p{Ll}\p{Lu}\p{L}*/gu;
 
 function matterOf(text: string): Matter {
   const times = new Map<string, number>();
