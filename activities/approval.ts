@@ -229,11 +229,12 @@ function assertWaits({ promotionId, ended }: WaitingPromotion): void {
   throw new RatchetError(ended.as === 'superseded' ? 'APPROVAL_SUPERSEDED' : 'APPROVAL_VOID', `${promotionId} waits no longer: it ended as ${ended.as}`);
 }
 
-/** Every kept decision on the promotion's verdict, signed or not. */
+/** Every kept decision on the promotion's verdict, signed or not, in the order of their times. */
 export async function approvalsOf(deps: Pick<Deps, 'store'>, { verdictDigest, promotionId }: Pick<WaitingPromotion, 'verdictDigest' | 'promotionId'>): Promise<Approval[]> {
   const links = (await deps.store.linksFrom(verdictDigest)).filter(({ relation }) => relation === 'decided_by');
   const approvals = await Promise.all(links.map(({ to }) => deps.store.approval(to)));
-  return approvals.filter((approval) => approval !== null && approval.statement?.promotionId === promotionId) as Approval[];
+  const given = approvals.filter((approval) => approval !== null && approval.statement?.promotionId === promotionId) as Approval[];
+  return given.toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time));
 }
 
 const keysById = async (deps: Pick<Deps, 'store'>): Promise<Map<Digest, ApproverKey>> =>
