@@ -27,6 +27,8 @@ interface Program {
   backward: boolean;
   /** What the `look` instructions ask for, one table each. */
   looks: Program[];
+  /** Can begin only where the text does. */
+  anchored: boolean;
 }
 
 /** Counted repetitions are unrolled; a pattern that grows beyond this is refused. */
@@ -93,16 +95,18 @@ function compile(pattern: PatternNode, flags: string): Program {
     };
     const start = build(node, emit('match'));
     emit('split', { next: start, other: start });
-    return { instructions, backward, looks };
+    return { instructions, backward, looks, anchored: !backward && isAnchored(node) };
   };
   return program(pattern, false);
 }
+
+const isAnchored = (node: PatternNode): boolean => (node.type === 'sequence' ? node.items[0] !== undefined && isAnchored(node.items[0]) : node.type === 'assert' && node.assertion === 'start');
 
 /**
  * Runs the program from every position at once.
  * @param marks null: stop at the first match; else every position where a match ends (for a backward program: starts) becomes 1
  */
-function run({ instructions, backward, looks }: Program, text: string, unicode: boolean, marks: Uint8Array | null): boolean {
+function run({ instructions, backward, looks, anchored }: Program, text: string, unicode: boolean, marks: Uint8Array | null): boolean {
   const tables = looks.map((look) => {
     const table = new Uint8Array(text.length + 1);
     run(look, text, unicode, table);
@@ -139,7 +143,9 @@ function run({ instructions, backward, looks }: Program, text: string, unicode: 
   for (;;) {
     const before = codeBefore(text, position, unicode);
     const after = codeAt(text, position, unicode);
-    if (add(current, entry, position, before, after)) return true;
+    if (!anchored || position === 0) {
+      if (add(current, entry, position, before, after)) return true;
+    } else if (current.length === 0) return false;
     const code = backward ? before : after;
     if (code === undefined) return false;
     const reached = position + (backward ? -1 : 1) * (code > 0xffff ? 2 : 1);
