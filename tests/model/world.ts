@@ -9,6 +9,7 @@ import { rollbackChannel } from '../../activities/rollback.ts';
 import { unloadOrphans } from '../../activities/serve.ts';
 import { signStatement, statementOf } from '../../core/approval/statement.ts';
 import type { ChannelEntry, Digest, RunRequest, SignedStatement, Verdict } from '../../core/contracts/index.ts';
+import { RatchetError } from '../../core/errors.ts';
 import type { RunRef } from '../../activities/deps.ts';
 import type { MetadataStore, ServingTarget } from '../../stores/ports.ts';
 import { createRedactors } from '../../stores/redactors.ts';
@@ -17,7 +18,7 @@ import type { LoadedWorkload } from '../../stores/workloads.ts';
 import { nightlyRetrain, promotion, rollback } from '../../workflows/index.ts';
 import { seed, standInTrainer, writeWorkload } from '../support/pipeline-world.ts';
 import { engineTarget, memoryBlobs, WELL } from './engine.ts';
-import { InProcess, type Execution } from './in-process.ts';
+import { InProcess, Killed, type Execution } from './in-process.ts';
 import { checkSwap, checkUnload, inUse } from './moments.ts';
 import { ENROLLED, forge, PEOPLE, type Approver, type Forgery } from './people.ts';
 
@@ -267,7 +268,10 @@ export async function openWorld({ approval, luck }: { approval: ApprovalMode; lu
       const stillRuns = async (id: string): Promise<boolean> => running(id);
       void reconcileIntents({ store: ports.store, logger: silent, running: stillRuns, count: () => undefined, begins: true })
         .then(() => unloadOrphans({ ...ports, logger: silent, busyOn: async () => null, workloads: new Map([[NAME, loaded]]) }, stillRuns))
-        .catch(() => undefined);
+        .catch((error: unknown) => {
+          // As a worker's own errand does: what an engine or a kill cuts short is tried again. Anything else is a fault of ours.
+          if (!(error instanceof Killed || error instanceof RatchetError)) throw error;
+        });
       const client = { workflow: { start: async (_workflow: string, { workflowId, args: [input] }: { workflowId: string; args: [unknown] }) => inProcess.start(workflowId, rollback, input) } };
       for (const entry of await store.rollbacksToRecord()) await recordRollback({ store }, client as unknown as Parameters<typeof recordRollback>[1], 'pipeline', entry);
       await inProcess.settle();

@@ -4,7 +4,7 @@ import { remembered } from '../../remembered.ts';
 import type { AnswerString } from '../answer-text.ts';
 import { Haystacks } from './encodings.ts';
 import { instructionsIn, type Instruction } from './instructions.ts';
-import { contentStems, flattened, normalised, sentencesIn, stemSet, stemsOfFlat, type Sentence } from './text.ts';
+import { flattened, normalised, sentencesIn, stemCounts, stemSet, stemsOfFlat, type Sentence } from './text.ts';
 
 /** Text from outside beyond this is not searched for instructions. */
 const MAX_UNTRUSTED = 400_000;
@@ -32,12 +32,7 @@ class Part {
   }
   /** How often each content stem stands in it. */
   get stems(): ReadonlyMap<string, number> {
-    if (this.#stems === undefined) {
-      const stems = new Map<string, number>();
-      for (const stem of contentStems(this.text)) stems.set(stem, (stems.get(stem) ?? 0) + 1);
-      this.#stems = stems;
-    }
-    return this.#stems;
+    return (this.#stems ??= stemCounts(this.text));
   }
 }
 

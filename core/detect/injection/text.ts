@@ -95,4 +95,11 @@ export function stemsOfFlat(flat: string): readonly string[] {
 
 export const contentStems = remembered((text) => stemsOfFlat(normalised(text)));
 
+/** How often each content stem stands in a text. */
+export function stemCounts(text: string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const stem of contentStems(text)) counts.set(stem, (counts.get(stem) ?? 0) + 1);
+  return counts;
+}
+
 export const stemSet = remembered((text): ReadonlySet<string> => new Set(contentStems(text)));

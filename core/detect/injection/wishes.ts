@@ -2,11 +2,11 @@
 import { remembered } from '../../remembered.ts';
 import { MAX_INSTRUCTION_LENGTH } from './instructions.ts';
 import { LANGUAGE_NAME } from './language.ts';
-import { contentStems, normalised, stemOf } from './text.ts';
+import { contentStems, normalised, stemCounts, stemOf } from './text.ts';
 import { transformationsWanted, type Transformation } from './transformations.ts';
 
 /** Each part is read when it is first asked for. */
-export class Wishes {
+class Wishes {
   readonly text: string;
   #form?: { language: string | undefined; transformations: readonly Transformation[] };
   #literals?: readonly string[];
@@ -47,8 +47,7 @@ interface Matter {
 const NAME = /(?<=[\p{L}\d,;]['’"”)]? ["'“(]?)\p{Lu}\p{L}*\p{Ll}\p{L}*|(?<!\p{L})\p{L}{0,30}\p{Ll}\p{Lu}\p{L}*/gu;
 
 function matterOf(text: string): Matter {
-  const times = new Map<string, number>();
-  for (const stem of contentStems(text)) times.set(stem, (times.get(stem) ?? 0) + 1);
+  const times = stemCounts(text);
   return { stems: new Set(times.keys()), own: [...times].filter(([stem]) => !FRAME.has(stem)), names: new Set(contentStems((text.match(NAME) ?? []).join(' '))) };
 }
 
