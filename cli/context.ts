@@ -1,11 +1,10 @@
 // What commands share: settings, stores and the Temporal client, each opened only when a command needs it.
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Digest } from '../core/contracts/index.ts';
 import { RatchetError } from '../core/errors.ts';
 import { openBlobStore } from '../stores/blobs.ts';
 import { createAdapterFiles } from '../stores/adapters.ts';
 import type { BlobStore, MetadataStore, NodeKind, ServingTarget } from '../stores/ports.ts';
-import { createVllmTarget } from '../stores/vllm.ts';
 import { openMetadataStore } from '../stores/sqlite/index.ts';
 import { readWorkloads, type LoadedWorkload } from '../stores/workloads.ts';
 import { homePaths, parseConfig, type Config } from '../workers/config.ts';
@@ -54,6 +53,8 @@ export function createContext(options: { json?: boolean | undefined }): Context 
     },
     temporal: once(
       async (connectTimeout: number = 5000) => {
+        // 190 ms of modules, that most commands can do without; so for the replicas' below.
+        const { Client, Connection } = await import('@temporalio/client');
         try {
           const { address, apiKey, tls, namespace } = config.temporal;
           const connection = await Connection.connect({ address, tls: tls ?? null, ...(apiKey === undefined ? {} : { apiKey }), connectTimeout });
@@ -91,6 +92,7 @@ export const asDigest = (id: string): Digest => id;
 /** The replicas, for commands that put an adapter back. */
 export async function servingTarget(context: Context): Promise<ServingTarget> {
   const { config } = context;
+  const { createVllmTarget } = await import('../stores/vllm.ts');
   const files = createAdapterFiles({ blobs: await context.blobs(), dir: homePaths(config.home).adapters });
   const [first] = (await context.workloads()).values();
   return createVllmTarget({ ...config.vllm, baseModel: first?.workload.baseModel ?? '', materialize: files.materialize });

@@ -1,30 +1,36 @@
 // Puts the commands together; cli/main.ts runs them, scripts/generate.ts writes their reference.
 import { Command } from 'commander';
 import { EXIT } from './exit-codes.ts';
-import { addAdapter } from './commands/adapter.ts';
-import { addApproval } from './commands/approval.ts';
-import { addChannel } from './commands/channel.ts';
-import { addDataset } from './commands/dataset.ts';
-import { addDemo } from './commands/demo.ts';
-import { addDetect } from './commands/detect.ts';
-import { addDev } from './commands/dev.ts';
-import { addDlq } from './commands/dlq.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addFailures } from './commands/failures.ts';
-import { addGate } from './commands/gate.ts';
-import { addGatewayKey } from './commands/gateway-key.ts';
-import { addImport } from './commands/import.ts';
-import { addKey } from './commands/key.ts';
-import { addLabel } from './commands/label.ts';
-import { addReplica } from './commands/replica.ts';
-import { addRun } from './commands/run.ts';
-import { addSchedule } from './commands/schedule.ts';
-import { addSuite } from './commands/suite.ts';
-import { addTrace } from './commands/trace.ts';
-import { addWatch } from './commands/watch.ts';
-import { addWorkload } from './commands/workload.ts';
 
-export function buildProgram(): Command {
+/** Each command's own modules, in the order of the help text: a start reads only those of the command that was typed. */
+const commands: Record<string, () => Promise<(program: Command) => void>> = {
+  dev: async () => (await import('./commands/dev.ts')).addDev,
+  demo: async () => (await import('./commands/demo.ts')).addDemo,
+  detect: async () => (await import('./commands/detect.ts')).addDetect,
+  import: async () => (await import('./commands/import.ts')).addImport,
+  run: async () => (await import('./commands/run.ts')).addRun,
+  schedule: async () => (await import('./commands/schedule.ts')).addSchedule,
+  failures: async () => (await import('./commands/failures.ts')).addFailures,
+  dlq: async () => (await import('./commands/dlq.ts')).addDlq,
+  dataset: async () => (await import('./commands/dataset.ts')).addDataset,
+  adapter: async () => (await import('./commands/adapter.ts')).addAdapter,
+  label: async () => (await import('./commands/label.ts')).addLabel,
+  gate: async () => (await import('./commands/gate.ts')).addGate,
+  'gateway-key': async () => (await import('./commands/gateway-key.ts')).addGatewayKey,
+  approvals: async () => (await import('./commands/approval.ts')).addApproval,
+  key: async () => (await import('./commands/key.ts')).addKey,
+  channel: async () => (await import('./commands/channel.ts')).addChannel,
+  rollback: async () => (await import('./commands/channel.ts')).addChannel,
+  replica: async () => (await import('./commands/replica.ts')).addReplica,
+  watch: async () => (await import('./commands/watch.ts')).addWatch,
+  trace: async () => (await import('./commands/trace.ts')).addTrace,
+  workload: async () => (await import('./commands/workload.ts')).addWorkload,
+  suite: async () => (await import('./commands/suite.ts')).addSuite,
+  doctor: async () => (await import('./commands/doctor.ts')).addDoctor,
+};
+
+/** @param typed the command to come; without it, or when there is none of that name, all of them */
+export async function buildProgram(typed?: string): Promise<Command> {
   const program = new Command('ratchet')
     .description('Continuous fine-tuning that only moves forward.')
     .version('0.1.0')
@@ -47,6 +53,8 @@ Examples:
   ratchet trace tickets/production what is live, and every row behind it`,
     );
 
-  for (const add of [addDev, addDemo, addDetect, addImport, addRun, addSchedule, addFailures, addDlq, addDataset, addAdapter, addLabel, addGate, addGatewayKey, addApproval, addKey, addChannel, addReplica, addWatch, addTrace, addWorkload, addSuite, addDoctor]) add(program);
+  const one = typed !== undefined && Object.hasOwn(commands, typed) ? commands[typed] : undefined;
+  const adders = await Promise.all((one ? [one] : Object.values(commands)).map((load) => load()));
+  for (const add of new Set(adders)) add(program);
   return program;
 }

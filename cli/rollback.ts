@@ -5,7 +5,7 @@ import { recordRollback } from '../activities/rollback-record.ts';
 import { rollbackChannel, type RollbackOutput } from '../activities/rollback.ts';
 import type { ChannelEntry } from '../core/contracts/index.ts';
 import { reportOf } from '../workers/drained.ts';
-import { createLogger } from '../workers/telemetry.ts';
+import { createLogger } from '../workers/log.ts';
 import { resolveId, servingTarget, type Context } from './context.ts';
 
 const TEMPORAL_TIMEOUT_MS = 1_000;

@@ -57,7 +57,7 @@ function configTable(): [string, string][] {
   ];
 }
 
-function cliReference(): [string, string][] {
+async function cliReference(): Promise<[string, string][]> {
   const section = (command: Command, path: string): string[] => {
     const name = path ? `${path} ${command.name()}` : command.name();
     // Help texts print what follows through an event; captured here as a person sees it.
@@ -67,10 +67,10 @@ function cliReference(): [string, string][] {
     const own = command.commands.filter((child) => child.name() !== 'help');
     return [`## ${name}\n\n\`\`\`\n${help.trim().replaceAll(root, '.')}\n\`\`\``, ...own.flatMap((child) => section(child, name))];
   };
-  return [['docs/reference/cli.md', `<!-- ${notice} Source: cli/ -->\n# The \`ratchet\` command\n\nRun it as \`npm run ratchet -- ...\` or \`cli/ratchet.mjs ...\`.\n\n${section(buildProgram(), '').join('\n\n')}\n`]];
+  return [['docs/reference/cli.md', `<!-- ${notice} Source: cli/ -->\n# The \`ratchet\` command\n\nRun it as \`npm run ratchet -- ...\` or \`cli/ratchet.mjs ...\`.\n\n${section(await buildProgram(), '').join('\n\n')}\n`]];
 }
 
-const files = [...jsonSchemas(), ...contractTable(), ...errorTable(), ...configTable(), ...cliReference()];
+const files = [...jsonSchemas(), ...contractTable(), ...errorTable(), ...configTable(), ...(await cliReference())];
 const check = process.argv.includes('--check');
 const stale: string[] = [];
 for (const [path, text] of files) {

@@ -7,7 +7,7 @@ import { readWorkloads } from '../stores/workloads.ts';
 import { parseConfig } from './config.ts';
 import { endOnError } from './fatal.ts';
 import { startHealth } from './health.ts';
-import { createLogger } from './telemetry.ts';
+import { createLogger } from './log.ts';
 
 endOnError();
 const config = parseConfig(process.env);

@@ -12,7 +12,8 @@ import { readWorkloads } from '../stores/workloads.ts';
 import { homePaths, parseConfig } from './config.ts';
 import { endOnError } from './fatal.ts';
 import { startHealth } from './health.ts';
-import { createLogger, startTelemetry } from './telemetry.ts';
+import { createLogger } from './log.ts';
+import { startTelemetry } from './telemetry.ts';
 
 endOnError();
 const config = parseConfig(process.env);

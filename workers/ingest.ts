@@ -11,7 +11,8 @@ import { homePaths, parseConfig } from './config.ts';
 import { endOnError } from './fatal.ts';
 import { faultPoints } from './faults.ts';
 import { startHealth } from './health.ts';
-import { createLogger, startTelemetry } from './telemetry.ts';
+import { createLogger } from './log.ts';
+import { startTelemetry } from './telemetry.ts';
 
 endOnError();
 const config = parseConfig(process.env);

@@ -19,7 +19,8 @@ import { faultPoints } from './faults.ts';
 import { startHealth } from './health.ts';
 import { startReconciling } from './reconcile.ts';
 import { stepMetrics } from './step-metrics.ts';
-import { createLogger, startTelemetry } from './telemetry.ts';
+import { createLogger } from './log.ts';
+import { startTelemetry } from './telemetry.ts';
 import { connectTemporal, createPipelineWorker, logTemporalTo, type Worker } from './temporal.ts';
 import { watchMetrics } from './watch-metrics.ts';
 

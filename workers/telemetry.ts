@@ -1,10 +1,9 @@
-// Traces and logs of every process: OTLP when an endpoint is set, otherwise one JSON line per span in a file.
+// Traces of every process: OTLP when an endpoint is set, otherwise one JSON line per span in a file.
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SpanStatusCode } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { NodeSDK, resources, tracing } from '@opentelemetry/sdk-node';
-import { pino, type Logger } from 'pino';
 import { RatchetError } from '../core/errors.ts';
 import { homePaths, type Config } from './config.ts';
 
@@ -66,9 +65,4 @@ export function startTelemetry(config: Config, serviceName: string): Telemetry {
   const sdk = new NodeSDK({ resource, spanProcessors: [spanProcessor], instrumentations: [], autoDetectResources: false });
   sdk.start();
   return { resource, spanProcessor, shutdown: () => sdk.shutdown() };
-}
-
-/** JSON lines on stderr, so that stdout stays free for what a command prints. */
-export function createLogger(config: Pick<Config, 'logLevel'>, name: string): Logger {
-  return pino({ name, level: config.logLevel, base: { name }, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
 }

@@ -6,7 +6,8 @@ import { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry-v2';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../workers/config.ts';
-import { createLogger, startTelemetry, type Telemetry } from '../../workers/telemetry.ts';
+import { createLogger } from '../../workers/log.ts';
+import { startTelemetry, type Telemetry } from '../../workers/telemetry.ts';
 import { bundleWorkflows, logTemporalTo } from '../../workers/temporal.ts';
 import { SECRET } from '../support/pipeline-world.ts';
 

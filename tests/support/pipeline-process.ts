@@ -8,7 +8,8 @@ import { createRedactors } from '../../stores/redactors.ts';
 import { openMetadataStore } from '../../stores/sqlite/index.ts';
 import { readWorkloads } from '../../stores/workloads.ts';
 import { homePaths, parseConfig } from '../../workers/config.ts';
-import { createLogger, startTelemetry } from '../../workers/telemetry.ts';
+import { createLogger } from '../../workers/log.ts';
+import { startTelemetry } from '../../workers/telemetry.ts';
 import { createPipelineWorker, logTemporalTo } from '../../workers/temporal.ts';
 import { standInTarget } from './stand-in-target.ts';
 
