@@ -1,6 +1,6 @@
 // What commands share: settings, stores and the Temporal client, each opened only when a command needs it.
 import type { Client } from '@temporalio/client';
-import type { Digest } from '../core/contracts/index.ts';
+import type { Digest, RunRecord } from '../core/contracts/index.ts';
 import { RatchetError } from '../core/errors.ts';
 import { openBlobStore } from '../stores/blobs.ts';
 import { createAdapterFiles } from '../stores/adapters.ts';
@@ -85,6 +85,23 @@ export async function resolveId(store: MetadataStore, text: string, kinds?: read
     throw new RatchetError('AMBIGUOUS_ID', `${text} fits ${hits.slice(0, 5).map((hit) => `${hit.kind} ${hit.id}`).join(', ')}${hits.length > 5 ? ' …' : ''}`);
   }
   return first;
+}
+
+export async function findRun(store: MetadataStore, id: string): Promise<RunRecord> {
+  const exact = await store.run(id);
+  if (exact) return exact;
+  const run = await store.run((await resolveId(store, id, ['run'])).id);
+  if (!run) throw new RatchetError('NOT_FOUND', `no run ${id}`);
+  return run;
+}
+
+/** The named channel, or the only one. */
+export async function channelName(context: Context, name: string | undefined): Promise<string> {
+  if (name !== undefined) return name;
+  const channels = [...(await context.workloads()).values()].map(({ workload }) => workload.channel);
+  const [only = '', ...others] = channels;
+  if (others.length > 0) throw new RatchetError('REQUEST_INVALID', `several channels are configured: name one of ${channels.join(', ')}`);
+  return only;
 }
 
 export const asDigest = (id: string): Digest => id;

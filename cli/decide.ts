@@ -9,8 +9,7 @@ import { ERROR_CODES, RatchetError, type ErrorCode } from '../core/errors.ts';
 import type { MetadataStore } from '../stores/ports.ts';
 import type { PromotionState } from '../workflows/promotion.ts';
 import { openKey, ownKeys, type OwnKey } from './approver-keys.ts';
-import { findRun } from './commands/run.ts';
-import type { Context } from './context.ts';
+import { findRun, type Context } from './context.ts';
 import { short } from './output.ts';
 import { readPassphrase } from './passphrase.ts';
 

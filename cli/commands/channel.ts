@@ -2,19 +2,11 @@
 import type { Command } from 'commander';
 import { RatchetError } from '../../core/errors.ts';
 import { action, wholeNumber } from '../action.ts';
-import type { Context } from '../context.ts';
+import { channelName } from '../context.ts';
 import { fleetLines, fleetRows } from '../fleet.ts';
 import { short, table } from '../output.ts';
 import { rollBack } from '../rollback.ts';
 import { addHoldback } from './holdback.ts';
-
-export async function channelName(context: Context, name: string | undefined): Promise<string> {
-  if (name !== undefined) return name;
-  const channels = [...(await context.workloads()).values()].map(({ workload }) => workload.channel);
-  const [only = '', ...others] = channels;
-  if (others.length > 0) throw new RatchetError('REQUEST_INVALID', `several channels are configured: name one of ${channels.join(', ')}`);
-  return only;
-}
 
 export function addChannel(program: Command): void {
   const channel = program

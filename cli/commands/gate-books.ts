@@ -10,11 +10,10 @@ import { planNight, type NightPlan } from '../../core/gate/plan.ts';
 import { casesForGain } from '../../core/gate/power.ts';
 import type { GateDecision } from '../../stores/ports.ts';
 import { action } from '../action.ts';
-import type { Context } from '../context.ts';
+import { channelName, type Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { fields, percent, short, table } from '../output.ts';
 import { readPolicy } from '../policy-file.ts';
-import { channelName } from './channel.ts';
 
 /** Gains that the table of `gate plan` shows beside the policy's own. */
 const GAINS = [0.02, 0.05, 0.1, 0.2];

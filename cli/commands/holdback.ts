@@ -5,9 +5,8 @@ import { WatchPolicy, type ChannelEntry, type Holdback } from '../../core/contra
 import { RatchetError } from '../../core/errors.ts';
 import { watchChannel, watchId, type WatchChannelInput } from '../../workflows/watch-channel.ts';
 import { action } from '../action.ts';
-import type { Context } from '../context.ts';
+import { channelName, type Context } from '../context.ts';
 import { percent, short } from '../output.ts';
-import { channelName } from './channel.ts';
 
 const HOUR_MS = 3_600_000;
 

@@ -9,7 +9,7 @@ import { reportTexts, type RunReport } from '../../activities/report.ts';
 import { claimedRun, ensureSchedule, triggerRun } from '../../activities/schedule.ts';
 import type { MetadataStore } from '../../stores/ports.ts';
 import { action, positiveInt } from '../action.ts';
-import { resolveId, type Context } from '../context.ts';
+import { findRun, type Context } from '../context.ts';
 import { fields, short, table } from '../output.ts';
 import { watchRun } from '../watch.ts';
 
@@ -43,14 +43,6 @@ const runFields = (run: RunRecord, verdict: Verdict | null = null): string =>
     ['ended', run.endedAt],
     ['Temporal', `workflow ${run.runId}, execution ${run.temporalRunId}`],
   ]);
-
-export async function findRun(store: MetadataStore, id: string): Promise<RunRecord> {
-  const exact = await store.run(id);
-  if (exact) return exact;
-  const run = await store.run((await resolveId(store, id, ['run'])).id);
-  if (!run) throw new RatchetError('NOT_FOUND', `no run ${id}`);
-  return run;
-}
 
 /** The run that claimed a request; a trigger that was skipped because a run is under way leaves the request for the next one. */
 export async function startedRun(store: MetadataStore, request: RunRequest, waitMs: number): Promise<RunRecord> {

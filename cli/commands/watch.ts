@@ -6,9 +6,9 @@ import { eInWords, judgeWatch, levelPerClass, type Arm, type ClassLook } from '.
 import { simulateWatch, SIMULATION, type SimulationRow } from '../../core/watch/simulate.ts';
 import { EXIT } from '../exit-codes.ts';
 import { action, positiveInt } from '../action.ts';
+import { channelName } from '../context.ts';
 import type { MetadataStore } from '../../stores/ports.ts';
 import { fields, percent, short, table } from '../output.ts';
-import { channelName } from './channel.ts';
 
 const HOUR_MS = 3_600_000;
 
