@@ -8,7 +8,7 @@ const tier = (name: string, include: string[], testTimeout: number, parallel: bo
 export default defineConfig({
   test: {
     projects: [
-      tier('fast', ['tests/unit/**/*.test.ts', 'tests/contracts/**/*.test.ts', 'tests/replay/**/*.test.ts'], 20_000, true),
+      tier('fast', ['tests/unit/**/*.test.ts', 'tests/contracts/**/*.test.ts', 'tests/replay/**/*.test.ts'], 60_000, true),
       tier('model', ['tests/model/**/*.test.ts'], 600_000, true),
       tier('fuzz', ['tests/fuzz/**/*.test.ts'], 120_000, true),
       tier('servers', ['tests/integration/**/*.test.ts'], 180_000, false),

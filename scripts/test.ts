@@ -3,12 +3,18 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const python = join(root, '.ratchet/python/bin/python');
 
-interface Count { passed: number; failed: number; skipped: number }
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+  /** What failed and why in a line each, for the end: a log that is cut at its start still tells them. */
+  failures: string[];
+}
 type Stage = { name: string; run: (reports: string) => Count };
 
 function vitest(project: string, settings: Record<string, string> = {}): Stage {
@@ -20,11 +26,13 @@ function vitest(project: string, settings: Record<string, string> = {}): Stage {
       // Tests start the CLI and the workers many times over.
       const env = { ...process.env, ...settings, NODE_COMPILE_CACHE: join(root, '.ratchet', 'compile-cache') };
       const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env });
-      const report = JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; testResults: { status: string; assertionResults: unknown[] }[] };
+      const report = JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; testResults: { name: string; status: string; assertionResults: { status: string; fullName: string; failureMessages: string[] }[] }[] };
       // A file that fails to load has no tests in it: it counts as one failure.
-      const broken = report.testResults.filter((result) => result.status === 'failed' && result.assertionResults.length === 0).length;
-      const failed = report.numFailedTests + broken;
-      return { passed: report.numPassedTests, failed: status !== 0 && failed === 0 ? 1 : failed, skipped: report.numPendingTests };
+      const failures = report.testResults.flatMap(({ name, status: ended, assertionResults }) => {
+        const tests = assertionResults.filter((test) => test.status === 'failed').map((test) => `${test.fullName}: ${test.failureMessages[0]?.split('\n')[0] ?? ''}`);
+        return (ended === 'failed' && assertionResults.length === 0 ? ['(the file does not load)'] : tests).map((test) => `${relative(root, name)}: ${test}`);
+      });
+      return { passed: report.numPassedTests, failed: failures.length || (status === 0 ? 0 : 1), skipped: report.numPendingTests, failures };
     },
   };
 }
@@ -35,11 +43,13 @@ function pytest(...args: string[]): Stage {
     run: (reports) => {
       const file = join(reports, 'pytest.xml');
       const { status } = spawnSync(python, ['-m', 'pytest', '-q', '-ra', `--junitxml=${file}`, ...args], { cwd: join(root, 'gpu-worker'), stdio: 'inherit' });
-      const suite = /<testsuite [^>]*>/.exec(readFileSync(file, 'utf8'))?.[0] ?? '';
+      const report = readFileSync(file, 'utf8');
+      const suite = /<testsuite [^>]*>/.exec(report)?.[0] ?? '';
       const number = (name: string): number => Number(new RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1] ?? 0);
       const failed = number('failures') + number('errors');
       const skipped = number('skipped');
-      return { passed: number('tests') - failed - skipped, failed: status !== 0 && failed === 0 ? 1 : failed, skipped };
+      const failures = [...report.matchAll(/<testcase classname="([^"]*)" name="([^"]*)"[^>]*><(?:failure|error) /g)].map(([, file = '', test = '']) => `${file}: ${test}`);
+      return { passed: number('tests') - failed - skipped, failed: failed || (status === 0 ? 0 : 1), skipped, failures };
     },
   };
 }
@@ -60,7 +70,7 @@ if (!stages) {
   process.exit(2);
 }
 const reports = mkdtempSync(join(tmpdir(), 'ratchet-tests-'));
-const total: Count = { passed: 0, failed: 0, skipped: 0 };
+const total: Count = { passed: 0, failed: 0, skipped: 0, failures: [] };
 const lines: string[] = [];
 for (const stage of stages) {
   const started = performance.now();
@@ -68,11 +78,12 @@ for (const stage of stages) {
   try {
     count = stage.run(reports);
   } catch {
-    count = { passed: 0, failed: 1, skipped: 0 };
+    count = { passed: 0, failed: 1, skipped: 0, failures: [`${stage.name}: left no report`] };
   }
   lines.push(`${stage.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${((performance.now() - started) / 1000).toFixed(0)} s`);
   for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += count[key];
+  total.failures.push(...count.failures);
 }
 rmSync(reports, { recursive: true, force: true });
-console.log(`\n${lines.join('\n')}\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+console.log(`\n${[...lines, ...total.failures.map((name) => `FAILED: ${name}`)].join('\n')}\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);

@@ -102,7 +102,7 @@ describe('a short night on the tickets', () => {
     const verdict = run.verdictDigest === null ? null : await store.verdict(run.verdictDigest);
     expect(verdict).toMatchObject({ candidateDigest: run.adapterDigest, currentDigest: null, n: verdict?.plannedN });
     const manifest = run.adapterDigest === null ? null : await store.adapter(run.adapterDigest);
-    expect(manifest).toMatchObject({ datasetDigest: run.datasetDigest, loraRank: 16, quantization: 'nf4 double-quantized', training: { steps: 20 } });
+    expect(manifest).toMatchObject({ datasetDigest: run.datasetDigest, loraRank: 16, quantization: 'nf4 double-quantized', training: { steps: 10 } });
     expect(manifest?.training.finalLoss).toBeLessThan(manifest?.training.firstLoss ?? 0);
     expect(existsSync(homePaths(context.config.home).reports)).toBe(true);
   });

@@ -14,6 +14,7 @@ import { freePorts } from '../../infra/dev/ports.ts';
 import { startProcess, untilReady, type RunningProcess } from '../../infra/dev/process.ts';
 import { ensureTopics } from '../../infra/setup.ts';
 import { STUB_BASE, startStubEngine, type StubEngine } from '../support/stub-engine.ts';
+import { until } from '../support/until.ts';
 
 const CHANNEL = 'stub/production';
 const SECRET = 'SEEDED-SECRET-4711';
@@ -105,7 +106,7 @@ test('a gateway killed while Kafka is away loses nothing that was on disk, and t
   const metric = async (name: string): Promise<number> => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await (await fetch(`${url}/metrics`)).text())?.[1] ?? 0);
   await kafka.process?.stop();
   expect(new Set(await askMany('killed', 80))).toEqual(new Set([200]));
-  await vi.waitFor(async () => expect([await metric('ratchet_gateway_events_queued'), (await metric('ratchet_gateway_spool_bytes')) > 0]).toEqual([0, true]), { timeout: 15_000 });
+  await until(async () => expect([await metric('ratchet_gateway_events_queued'), (await metric('ratchet_gateway_spool_bytes')) > 0]).toEqual([0, true]));
   process.kill(gateway.pid, 'SIGKILL');
   await gateway.exited;
   expect(files().length).toBeGreaterThan(0);
@@ -115,7 +116,7 @@ test('a gateway killed while Kafka is away loses nothing that was on disk, and t
   kafka = await startKafka({ dir: join(dir, 'kafka') });
   const { ids } = await consumed(301);
   expect(new Set(ids).size).toBe(301);
-  await vi.waitFor(() => expect(files()).toEqual([]), { timeout: 15_000 });
+  await until(() => expect(files()).toEqual([]));
   expect(await metric('ratchet_gateway_spool_bytes')).toBe(0);
 });
 

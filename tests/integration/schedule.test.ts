@@ -1,9 +1,10 @@
 // Schedules on the real Temporal: what a person sets and pauses, a burst of failures that starts a night early, and a day's budget.
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scheduleId } from '../../activities/schedule.ts';
 import { startWorld, type World } from '../support/pipeline.ts';
 import { seed } from '../support/pipeline-world.ts';
 import { ratchetIn, type Ended } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -49,19 +50,19 @@ test('a burst of failures starts a night before its time, once; none while the s
   expect(await runsOf('burst')).toEqual([]);
   expect(await ratchet('burst', 'schedule', 'pause', '--reason', 'a move')).toMatchObject({ status: 0, stdout: expect.stringMatching(/state +paused \(dana: a move\)/) as string });
   await seed(world.store, loaded, { corrected: 8, cases: 14, from: 100 });
-  await vi.waitFor(async () => expect((await ratchet('burst', 'schedule', 'show')).stdout).toMatch(/newest look +22 failing answers .* the schedule is paused/), { timeout: 20_000, interval: 200 });
+  await until(async () => expect((await ratchet('burst', 'schedule', 'show')).stdout).toMatch(/newest look +22 failing answers .* the schedule is paused/));
   expect(await runsOf('burst')).toEqual([]);
 
   expect(await ratchet('burst', 'schedule', 'resume')).toMatchObject({ status: 0 });
-  const [run] = await vi.waitFor(async () => {
+  const [run] = await until(async () => {
     const runs = await runsOf('burst');
     expect(runs).toHaveLength(1);
     return runs;
-  }, { timeout: 20_000, interval: 200 });
+  });
   await world.untilRun(run?.runId ?? '', 'promoted');
   expect(await world.store.claimRequest('burst', run?.runId ?? '')).toMatchObject({ by: 'schedule', reason: expect.stringMatching(/^burst: 22 failing answers within 30 minutes/) as string });
 
   await seed(world.store, loaded, { corrected: 8, cases: 14, from: 200 });
-  await vi.waitFor(async () => expect((await ratchet('burst', 'schedule', 'show')).stdout).toMatch(/newest look +22 failing answers .* within 1 h/), { timeout: 20_000, interval: 200 });
+  await until(async () => expect((await ratchet('burst', 'schedule', 'show')).stdout).toMatch(/newest look +22 failing answers .* within 1 h/));
   expect(await runsOf('burst')).toHaveLength(1);
 }, 120_000);

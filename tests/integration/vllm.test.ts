@@ -21,6 +21,7 @@ import { createVllmTarget } from '../../stores/vllm.ts';
 import { reportOf } from '../../workers/drained.ts';
 import { putManifest, putRandomAdapter } from '../support/adapter.ts';
 import { captureLog, channelSlot } from '../support/stub-engine.ts';
+import { until } from '../support/until.ts';
 
 const CHANNEL = 'tickets/production';
 const BASE = 'smollm2-135m-instruct';
@@ -80,7 +81,7 @@ test('without the plugin base requests get an adapter applied: the check says so
   expect((error as Error).message).toContain('base');
   slot.swap(one);
   // What a gateway has read of a channel is up to 50 ms old.
-  await vi.waitFor(async () => expect(await reportOf(gateway.url, undefined, AbortSignal.timeout(2_000))).toMatchObject({ channels: [{ live: one }] }));
+  await until(async () => expect(await reportOf(gateway.url, undefined, AbortSignal.timeout(2_000))).toMatchObject({ channels: [{ live: one }] }));
   expect(await ask()).toEqual({ status: 503, adapter: one });
 }, 120_000);
 
@@ -187,7 +188,7 @@ test('the gateway serves the live adapter under the channel’s name, whole and 
   let streamed = '';
   for await (const chunk of await client.chat.completions.create({ ...request, stream: true })) streamed += chunk.choices[0]?.delta.content ?? '';
   expect(streamed).toBe(whole.choices[0]?.message.content);
-  await vi.waitFor(() => expect(events.length).toBeGreaterThanOrEqual(3));
+  await until(() => expect(events.length).toBeGreaterThanOrEqual(3));
   const last = InteractionEvent.parse(events.at(-1));
   expect(last.data).toMatchObject({ 'ratchet.adapter.digest': one, 'ratchet.engine.build': 'vllm-0.32.0' });
   expect(last.data['gen_ai.output.messages'][0]?.parts[0]?.content).toBe(streamed);
@@ -203,17 +204,17 @@ test('text completions, a schema, the usage of a stream and the Vercel AI SDK, a
     streamed += chunk.choices[0]?.text ?? '';
   }
   expect(streamed).toBe(completion.choices[0]?.text);
-  await vi.waitFor(() => expect(events).toHaveLength(2));
+  await until(() => expect(events).toHaveLength(2));
   for (const { data } of events) expect([data['gen_ai.operation.name'], data['gen_ai.usage.output_tokens']]).toEqual(['text_completion', 6]);
 
   const two = await client.chat.completions.create({ model: CHANNEL, messages: [{ role: 'user', content: 'Say a word.' }], n: 2, max_tokens: 4 });
-  await vi.waitFor(() => expect(events).toHaveLength(4));
+  await until(() => expect(events).toHaveLength(4));
   expect(events.slice(2).map(({ data }) => data['gen_ai.output.messages'][0]?.parts[0]?.content)).toEqual(two.choices.map(({ message }) => message.content));
 
   const model = createOpenAICompatible({ name: 'ratchet', baseURL: `${gateway.url}/v1`, apiKey: 'unused', supportsStructuredOutputs: true })(CHANNEL);
   const schema = jsonSchema<{ city: string }>({ type: 'object', properties: { city: { enum: ['Paris', 'Rome'] } }, required: ['city'], additionalProperties: false });
   const { output } = await generateText({ model, prompt: 'Name the capital of France as JSON.', maxOutputTokens: 40, output: Output.object({ schema }), maxRetries: 0 });
   expect(['Paris', 'Rome']).toContain(output.city);
-  await vi.waitFor(() => expect(events).toHaveLength(5));
+  await until(() => expect(events).toHaveLength(5));
   expect(events[4]?.data['ratchet.output.schema']).toMatchObject({ required: ['city'] });
 });

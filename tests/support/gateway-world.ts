@@ -1,10 +1,11 @@
 // A gateway in this process before stub engines that say so, with everything that it publishes and logs at hand.
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import type { Digest, InteractionEvent } from '../../core/contracts/index.ts';
 import { startGateway, type Gateway, type GatewayDeps } from '../../gateway/gateway.ts';
 import { createMetrics } from '../../gateway/metrics.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
 import { STUB_BASE, captureLog, channelSlot, startStubEngine, type StubEngine } from './stub-engine.ts';
+import { until } from './until.ts';
 
 export const CHANNEL = 'tickets/production';
 
@@ -35,12 +36,12 @@ export async function gatewayWorld(more: Partial<GatewayDeps> & { engines?: numb
     publish: (event) => void events.push(event),
     ...deps,
   });
-  await vi.waitFor(() => expect(gateway.replicas().every(({ healthy }) => healthy)).toBe(true), { timeout: 3_000, interval: 5 });
+  await until(() => expect(gateway.replicas().every(({ healthy }) => healthy)).toBe(true));
   return {
     ...{ gateway, engines, slot, events, log },
     post: (path, json, headers = {}, signal) =>
       fetch(`${gateway.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: typeof json === 'string' ? json : JSON.stringify(json), ...(signal ? { signal } : {}) }),
-    published: (wanted = 1) => vi.waitFor(() => expect(events).toHaveLength(wanted), { timeout: 2_000, interval: 5 }),
+    published: (wanted = 1) => until(() => expect(events).toHaveLength(wanted)),
     metrics: () => metrics.registry.metrics(),
     close: async () => {
       await gateway.close(500);

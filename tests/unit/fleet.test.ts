@@ -1,6 +1,6 @@
 // Several replicas behind one gateway: who may answer, what raises an alarm, and how one comes back. The engines are stubs.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Digest } from '../../core/contracts/index.ts';
 import { alarmsOf, usualBuild, type Seen } from '../../gateway/alarms.ts';
 import { startGateway, type Gateway, type GatewayDeps } from '../../gateway/gateway.ts';
@@ -10,6 +10,7 @@ import type { ReplicaMark } from '../../stores/ports.ts';
 import { createVllmTarget, tokensIn } from '../../stores/vllm.ts';
 import { askGateways } from '../../workers/drained.ts';
 import { ADAPTER_A, ADAPTER_B, STUB_BASE, captureLog, channelSlot, startStubEngine, type StubEngine } from '../support/stub-engine.ts';
+import { until } from '../support/until.ts';
 
 const CHANNEL = 'tickets/production';
 const folderOf = async (adapter: Digest): Promise<string> => `/adapters/${adapter.slice(7)}`;
@@ -58,7 +59,7 @@ const [one, two, three] = [0, 1, 2];
 const engineNo = (index: number): StubEngine => engines[index] as StubEngine;
 const ask = (gateway: Gateway): Promise<Response> => fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify({ model: CHANNEL, messages: [{ role: 'user', content: 'x' }] }) });
 const askMany = async (gateway: Gateway, times = 30): Promise<number[]> => Promise.all(Array.from({ length: times }, async () => (await ask(gateway)).status));
-const settled = (gateway: Gateway, check: () => void): Promise<void> => vi.waitFor(async () => (check(), expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200)), { timeout: 5_000, interval: 10 });
+const settled = (gateway: Gateway, check: () => void): Promise<void> => until(async () => (check(), expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200)));
 const reportOf = (gateway: Gateway, index: number) => gateway.replicas()[index];
 const alarm = async (index: number, reason: string): Promise<boolean> => (await metrics.registry.metrics()).includes(`ratchet_gateway_fleet_alarm{replica="${engineNo(index).url}",reason="${reason}"} 1`);
 
@@ -141,10 +142,10 @@ describe('a replica that mixes adapters up', () => {
     const gateway = await start({ intervalMs: 100, maxShare: 1 });
     await settled(gateway, () => expect(reportOf(gateway, one)?.inTraffic).toBe(true));
     engineNo(one).mixes = true;
-    await vi.waitFor(async () => {
+    await until(async () => {
       const response = await ask(gateway);
       expect(response.status).toBe(503);
-    }, { timeout: 5_000, interval: 20 });
+    });
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
   });
 
@@ -213,7 +214,7 @@ describe('the budget of the isolation check', () => {
     };
     const clients = Array.from({ length: 8 }, client);
     try {
-      await vi.waitFor(async () => expect(await passed()).toBeGreaterThanOrEqual(before + 3), { timeout: 15_000, interval: 20 });
+      await until(async () => expect(await passed()).toBeGreaterThanOrEqual(before + 3));
     } finally {
       on = false;
       await Promise.all(clients);
@@ -245,14 +246,14 @@ describe('before an adapter is unloaded, all gateways are asked', () => {
     await settled(second, () => expect(second.replicas().every(({ inTraffic }) => inTraffic)).toBe(true));
     expect(await askGateways(settings())(ADAPTER_B)).toBeNull();
     expect(await askGateways(settings())(ADAPTER_A)).toBe(`gateway ${first.url} still sends it requests of ${CHANNEL}, generation 1`);
-    for (const engine of engines) engine.delayMs = 400;
+    for (const engine of engines) engine.delayMs = 3_000;
     const pending = ask(second);
-    await sleep(100);
+    await until(() => expect(second.inFlight()).toEqual({ [ADAPTER_A]: 1 }));
     slot.swap(ADAPTER_B);
     await sleep(60);
     expect(await askGateways(settings())(ADAPTER_A)).toBe(`gateway ${second.url} has 1 request(s) in flight on it`);
     await pending;
-    await vi.waitFor(async () => expect(await askGateways(settings())(ADAPTER_A)).toBeNull());
+    await until(async () => expect(await askGateways(settings())(ADAPTER_A)).toBeNull());
   });
 
   test('one that does not answer, or refuses, keeps it loaded', async () => {

@@ -1,5 +1,5 @@
 // Both APIs through one door: text completions, several choices, streams and their usage, constraints, retries and time-outs.
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { InteractionEvent } from '../../core/contracts/index.ts';
 import { interactionFromEvent } from '../../core/events.ts';
 import { readCompletionRequest } from '../../gateway/completion-request.ts';
@@ -7,6 +7,7 @@ import { readChatRequest } from '../../gateway/chat-request.ts';
 import { renamed, withAdded } from '../../gateway/json-text.ts';
 import { CHANNEL, errorOf, gatewayWorld, type GatewayWorld } from '../support/gateway-world.ts';
 import { ADAPTER_A, STUB_BASE } from '../support/stub-engine.ts';
+import { until } from '../support/until.ts';
 
 let world: GatewayWorld;
 afterEach(() => world.close());
@@ -120,7 +121,7 @@ describe('another replica', () => {
     world = await gatewayWorld({ engines: 2, pollMs: 60_000 });
     for (const { loaded } of world.engines) loaded.set(ADAPTER_A, `/adapters/${ADAPTER_A.slice(7)}`);
     world.slot.swap(ADAPTER_A);
-    await vi.waitFor(async () => expect((await world.post(CHAT, chat())).headers.get('x-ratchet-adapter')).toBe(ADAPTER_A));
+    await until(async () => expect((await world.post(CHAT, chat())).headers.get('x-ratchet-adapter')).toBe(ADAPTER_A));
     world.engines[0]?.loaded.clear();
     const answers = await Promise.all(Array.from({ length: 8 }, () => world.post(CHAT, chat())));
     expect(answers.map(({ status }) => status)).toEqual(Array<number>(8).fill(200));
@@ -137,7 +138,7 @@ describe('another replica', () => {
       res.writeHead(200, { 'content-type': 'text/event-stream' }).write(`data: ${JSON.stringify({ model, choices: [{ index: 0, delta: { content: 'half' } }] })}\n\n`);
       setTimeout(() => res.destroy(), 30);
     };
-    await vi.waitFor(() => expect(world.gateway.replicas().some(({ healthy }) => healthy)).toBe(true));
+    await until(() => expect(world.gateway.replicas().some(({ healthy }) => healthy)).toBe(true));
     const text = await (await world.post(CHAT, chat({ stream: true }))).text();
     expect(text).toMatch(/half[\s\S]*upstream_error/);
     expect(asked() - before).toBe(1);
@@ -148,20 +149,20 @@ describe('another replica', () => {
 
 describe('limits', () => {
   test('a stream that does not begin in time is 504, one that has begun may take its time', async () => {
-    world = await gatewayWorld({ firstByteMs: 300 });
+    world = await gatewayWorld({ firstByteMs: 1_000 });
     engine().onChat = ({ model }, res) => {
       res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
-      setTimeout(() => res.end(`data: ${JSON.stringify({ model, choices: [] })}\n\n`), 1_000);
+      setTimeout(() => res.end(`data: ${JSON.stringify({ model, choices: [] })}\n\n`), 2_500);
     };
     expect(await errorOf(await world.post(CHAT, chat({ stream: true })))).toMatchObject({ code: 'upstream_timeout' });
     engine().onChat = undefined;
-    engine().delayMs = 150;
+    engine().delayMs = 400;
     expect(await (await world.post(CHAT, chat({ stream: true }))).text()).toContain('[DONE]');
   });
 
   test('more requests at once than allowed are refused; health is still told', async () => {
     world = await gatewayWorld({ maxInFlight: 2 });
-    engine().delayMs = 100;
+    engine().delayMs = 1_000;
     const answers = Array.from({ length: 3 }, () => world.post(CHAT, chat()));
     const statuses = await Promise.all(answers.map(async (answer) => (await answer).status));
     expect(statuses.sort()).toEqual([200, 200, 503]);

@@ -4,10 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { createBucket } from '../../gateway/rate-limit.ts';
 import type { CallerKey } from '../../stores/ports.ts';
 import { CHANNEL, errorOf, gatewayWorld, type GatewayWorld } from '../support/gateway-world.ts';
+import { until } from '../support/until.ts';
 
 let world: GatewayWorld | undefined;
 afterEach(async () => {
@@ -35,7 +36,7 @@ describe('at the door', () => {
   test('the key decides the tenant; the header counts only where the key allows it', async () => {
     world = await gatewayWorld();
     world.slot.keys.push(key('rk_own'), key('rk_any', { mayNameTenant: true }));
-    await vi.waitFor(async () => expect((await world?.post(PATH, body))?.status).toBe(401), { timeout: 5_000, interval: 100 });
+    await until(async () => expect((await world?.post(PATH, body))?.status).toBe(401));
     world.events.length = 0;
     const ids: [string, string, string | undefined][] = [['a', 'rk_own', 'other'], ['b', 'rk_any', 'other'], ['c', 'rk_any', undefined]];
     for (const [id, secret, tenant] of ids) expect((await world.post(PATH, body, bearer(secret, { 'x-ratchet-interaction': id, ...(tenant ? { 'x-ratchet-tenant': tenant } : {}) }))).status).toBe(200);
@@ -51,14 +52,14 @@ describe('at the door', () => {
     const revoked = key('rk_1');
     world.slot.keys.push(revoked);
     const ask = async (headers: Record<string, string>) => (await world?.post(PATH, body, headers))?.status;
-    await vi.waitFor(async () => expect(await ask({})).toBe(401), { timeout: 5_000, interval: 100 });
+    await until(async () => expect(await ask({})).toBe(401));
     for (const headers of [{}, bearer('rk_2'), { authorization: 'rk_1' }, { authorization: 'Basic rk_1' }]) {
       const refused = await world.post(PATH, body, headers);
       expect([refused.status, await errorOf(refused)]).toMatchObject([401, { type: 'authentication_error', code: 'invalid_api_key' }]);
     }
     expect(await ask(bearer('rk_1'))).toBe(200);
     revoked.revokedAt = new Date().toISOString();
-    await vi.waitFor(async () => expect(await ask(bearer('rk_1'))).toBe(401), { timeout: 5_000, interval: 100 });
+    await until(async () => expect(await ask(bearer('rk_1'))).toBe(401));
     expect(await ask({})).toBe(401);
   });
 
@@ -69,7 +70,7 @@ describe('at the door', () => {
       const response = (await world?.post(PATH, body, bearer(secret))) as Response;
       return [response.status, response.headers.get('retry-after'), response.status === 200 ? await response.text() : await errorOf(response)] as const;
     };
-    await vi.waitFor(async () => expect((await world?.post(PATH, body))?.status).toBe(401), { timeout: 5_000, interval: 100 });
+    await until(async () => expect((await world?.post(PATH, body))?.status).toBe(401));
     expect([(await ask('rk_slow'))[0], (await ask('rk_slow'))[0]]).toEqual([200, 200]);
     expect(await ask('rk_slow')).toMatchObject([429, expect.stringMatching(/^(29|30)$/), { type: 'rate_limit_error', code: 'rate_limit_exceeded' }]);
     // Each answer uses ten tokens.

@@ -3,9 +3,10 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateText, jsonSchema, Output, streamText, tool } from 'ai';
 import OpenAI, { AuthenticationError, NotFoundError } from 'openai';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CHANNEL, gatewayWorld, type GatewayWorld } from '../support/gateway-world.ts';
 import { STUB_BASE, type Asked } from '../support/stub-engine.ts';
+import { until } from '../support/until.ts';
 
 let world: GatewayWorld;
 beforeEach(async () => void (world = await gatewayWorld()));
@@ -76,12 +77,12 @@ describe('openai for Node', () => {
   test('understands what it is refused for', async () => {
     await expect(client().chat.completions.create({ model: 'nope', messages })).rejects.toThrow(NotFoundError);
     world.slot.keys.push({ id: 'k', name: 'n', hash: 'x', tenant: 't', mayNameTenant: false, requestsPerMinute: null, tokensPerMinute: null, createdAt: '', createdBy: '', revokedAt: null, revokedBy: null });
-    await vi.waitFor(() => expect(client('rk_wrong').chat.completions.create({ model: CHANNEL, messages })).rejects.toThrow(AuthenticationError), { timeout: 5_000, interval: 100 });
+    await until(() => expect(client('rk_wrong').chat.completions.create({ model: CHANNEL, messages })).rejects.toThrow(AuthenticationError));
   });
 
   test('goes away in the middle of a stream: the engine stops, the event says so', async () => {
     const [engine] = world.engines;
-    if (engine) engine.delayMs = 30;
+    if (engine) engine.delayMs = 100;
     const stream = await client().chat.completions.create({ model: CHANNEL, messages, stream: true });
     for await (const part of stream) if (part.choices[0]?.delta.content) break;
     await world.published();

@@ -1,12 +1,13 @@
 // A share of sessions on the former adapter, over HTTP, in front of a stub engine that says it is one.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { InteractionEvent, type ChannelEntry, type Digest } from '../../core/contracts/index.ts';
 import { interactionFromEvent } from '../../core/events.ts';
 import { startGateway, type Gateway } from '../../gateway/gateway.ts';
 import { drawArm, holdbackKey } from '../../gateway/holdback.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
 import { ADAPTER_A, ADAPTER_B, STUB_BASE, captureLog, startStubEngine, type StubEngine } from '../support/stub-engine.ts';
+import { until } from '../support/until.ts';
 
 const CHANNEL = 'tickets/production';
 const soon = (ms = 60_000): string => new Date(Date.now() + ms).toISOString();
@@ -91,9 +92,9 @@ describe('through the gateway', () => {
   });
 
   test('loads the former adapter where it is missing; a session stays on its arm, and header, answer and event say who answered', async () => {
-    await vi.waitFor(() => expect([...engine.loaded.keys()].toSorted()).toEqual([ADAPTER_A, ADAPTER_B].toSorted()), { timeout: 3_000 });
-    // One look of the gateway later it knows.
-    await sleep(200);
+    await until(() => expect([...engine.loaded.keys()].toSorted()).toEqual([ADAPTER_A, ADAPTER_B].toSorted()));
+    // Some looks of the gateway later it knows.
+    await sleep(1_000);
     const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => ask(`s${n % 20}`)));
     const arms = new Map<string, string | null>();
     for (const [n, answer] of answers.entries()) {
@@ -104,7 +105,7 @@ describe('through the gateway', () => {
       expect(answer).toMatchObject({ adapter, generation: '2', text: `stub answer ü of ${adapter}` });
     }
     expect(new Set(arms.values())).toEqual(new Set(['live', 'holdback']));
-    await vi.waitFor(() => expect(events).toHaveLength(40));
+    await until(() => expect(events).toHaveLength(40));
     for (const event of events) {
       const interaction = interactionFromEvent(InteractionEvent.parse(event));
       expect(interaction).toMatchObject({ generation: 2, holdback: { share: 0.5 }, adapterDigest: interaction.holdback?.arm === 'holdback' ? ADAPTER_A : ADAPTER_B });
@@ -112,12 +113,12 @@ describe('through the gateway', () => {
   });
 
   test('sends nobody away while the former adapter cannot be loaded', async () => {
-    await vi.waitFor(() => expect(engine.loaded.has(ADAPTER_A)).toBe(true), { timeout: 3_000 });
+    await until(() => expect(engine.loaded.has(ADAPTER_A)).toBe(true));
     engine.refuseLoads = true;
     engine.loaded.delete(ADAPTER_A);
-    await sleep(200);
+    await sleep(1_000);
     for (let n = 0; n < 20; n += 1) expect(await ask(`s${n}`)).toMatchObject({ adapter: ADAPTER_B });
-    await vi.waitFor(() => expect(events).toHaveLength(20));
+    await until(() => expect(events).toHaveLength(20));
     expect(new Set(events.map((event) => event.data['ratchet.holdback']?.arm))).toEqual(new Set(['live', 'holdback']));
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
   });
@@ -126,7 +127,7 @@ describe('through the gateway', () => {
     entry = entryWith({ digest: ADAPTER_A, share: 0.5, until: soon(-1) });
     await sleep(80);
     expect(await ask('s1')).toMatchObject({ adapter: ADAPTER_B, arm: null });
-    await vi.waitFor(() => expect(events).toHaveLength(1));
+    await until(() => expect(events).toHaveLength(1));
     // As it travels: in JSON what is not set is left out.
     expect(JSON.stringify(events[0])).not.toContain('ratchet.holdback');
   });

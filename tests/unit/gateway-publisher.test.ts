@@ -2,13 +2,14 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { interactionEvent } from '../../core/events.ts';
 import { createMetrics } from '../../gateway/metrics.ts';
 import { createPublisher, type PublisherOptions } from '../../gateway/publish/publisher.ts';
 import { openSpool } from '../../gateway/publish/spool.ts';
 import { freePorts } from '../../infra/dev/ports.ts';
 import { captureLog } from '../support/stub-engine.ts';
+import { until } from '../support/until.ts';
 
 const SECRET = 'SEEDED-SECRET-4711';
 const KEY = 'ab'.repeat(32);
@@ -35,11 +36,9 @@ async function away(more: Partial<PublisherOptions> = {}) {
 
 test('events go to disk, the log says so once and without content, and the end loses none', async () => {
   const { publisher, log, lost, gauge } = await away({ limits: { patienceMs: 50 } });
-  const startedAt = performance.now();
   for (let index = 0; index < 100; index += 1) publisher.publish(event(`i${index}`));
-  expect(performance.now() - startedAt).toBeLessThan(200);
-  await vi.waitFor(async () => expect(await gauge('spooled')).toBeGreaterThan(0), { timeout: 10_000 });
-  await vi.waitFor(() => expect(log.lines.join('')).toContain('events wait on disk'), { timeout: 10_000 });
+  await until(async () => expect(await gauge('spooled')).toBeGreaterThan(0));
+  await until(() => expect(log.lines.join('')).toContain('events wait on disk'));
   await publisher.close(100);
   expect(log.lines.filter((line) => line.includes('Kafka does not take interactions'))).toHaveLength(1);
   expect(log.lines.join('')).not.toContain(SECRET);
@@ -54,7 +53,7 @@ test('without a spool they wait in memory, and the end counts what could not be 
   const { publisher, log, lost, gauge } = await away({ spool: null, limits: { maxQueued: 10 } });
   for (let index = 0; index < 25; index += 1) publisher.publish(event(`i${index}`));
   publisher.publish(event('big', 'x'.repeat(1_000_001)));
-  await vi.waitFor(async () => expect([await gauge('queued'), await lost('queue_full'), await lost('too_big')]).toEqual([10, 15, 1]), { timeout: 10_000 });
+  await until(async () => expect([await gauge('queued'), await lost('queue_full'), await lost('too_big')]).toEqual([10, 15, 1]));
   await publisher.close(100);
   expect(await lost('shutdown')).toBe(10);
   expect(log.lines.join('')).toContain('interactions are lost');
@@ -64,7 +63,7 @@ test('without a spool they wait in memory, and the end counts what could not be 
 test('a thread that cannot work is started again, and what comes meanwhile is neither waited for nor lost silently', async () => {
   writeFileSync(join(root, 'a-file'), '');
   const { publisher, log } = await away({ spool: { root: join(root, 'a-file'), key: KEY, maxBytes: 1 } });
-  await vi.waitFor(() => expect(log.lines.filter((line) => line.includes('publishing thread failed')).length).toBeGreaterThan(1), { timeout: 10_000 });
+  await until(() => expect(log.lines.filter((line) => line.includes('publishing thread failed')).length).toBeGreaterThan(1));
   publisher.publish(event('x'));
   await publisher.close(100);
 });

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { tryLock } from '../../gateway/publish/lock.ts';
 import type { LostReason, Message } from '../../gateway/publish/message.ts';
 import { createOutbox, type OutboxOptions } from '../../gateway/publish/outbox.ts';
 import { createSegment, readSegment } from '../../gateway/publish/segment.ts';
 import { openSpool, type Spool } from '../../gateway/publish/spool.ts';
 import { spoolKey } from '../../stores/keys.ts';
+import { until } from '../support/until.ts';
 
 const KEY = spoolKey({ identity: 'ab'.repeat(32) });
 const SECRET = 'SEEDED-SECRET-4711';
@@ -164,7 +165,7 @@ describe('the outbox', () => {
   test('sends in order, over an outage too, and leaves nothing behind', async () => {
     const { outbox, sent, lost, kafka, spool } = outboxOf();
     outbox.put(messages(0, 100));
-    await vi.waitFor(() => expect(sent).toHaveLength(100));
+    await until(() => expect(sent).toHaveLength(100));
     kafka.away = true;
     for (let n = 100; n < 600; n += 10) {
       outbox.put(messages(n, n + 10));
@@ -173,7 +174,7 @@ describe('the outbox', () => {
     expect(spool?.isEmpty()).toBe(false);
     kafka.away = false;
     outbox.put(messages(600, 610));
-    await vi.waitFor(() => expect(sent).toHaveLength(610), { timeout: 3_000 });
+    await until(() => expect(sent).toHaveLength(610));
     expect(sent).toEqual(messages(0, 610));
     await outbox.close(100);
     expect([lost, files()]).toEqual([{}, []]);
@@ -183,11 +184,11 @@ describe('the outbox', () => {
     const { outbox, sent, kafka } = outboxOf();
     kafka.hangs = true;
     outbox.put(messages(0, 20));
-    await vi.waitFor(() => expect(files()).toHaveLength(1));
+    await until(() => expect(files()).toHaveLength(1));
     outbox.put(messages(20, 30));
     expect(outbox.queued()).toBe(0);
     kafka.hangs = false;
-    await vi.waitFor(() => expect(sent).toHaveLength(30));
+    await until(() => expect(sent).toHaveLength(30));
     await sleep(30);
     expect(sent).toEqual(messages(0, 30));
     await outbox.close(100);
@@ -201,7 +202,7 @@ describe('the outbox', () => {
     expect(first.lost).toEqual({});
     const second = outboxOf();
     second.outbox.put(messages(50, 60));
-    await vi.waitFor(() => expect(second.sent).toHaveLength(60));
+    await until(() => expect(second.sent).toHaveLength(60));
     expect(second.sent).toEqual(messages(0, 60));
     await second.outbox.close(100);
   });
@@ -216,11 +217,11 @@ describe('the outbox', () => {
     const small = outboxOf({ spool: spoolOf({ maxBytes: 200 }) });
     small.kafka.away = true;
     small.outbox.put(messages(0, 5));
-    await vi.waitFor(() => expect(small.lost.spool_full).toBeGreaterThan(0));
+    await until(() => expect(small.lost.spool_full).toBeGreaterThan(0));
     small.outbox.put(messages(5, 9));
     const kept = 9 - (small.lost.spool_full ?? 0);
     small.kafka.away = false;
-    await vi.waitFor(() => expect(small.sent).toHaveLength(kept));
+    await until(() => expect(small.sent).toHaveLength(kept));
     await small.outbox.close(100);
   });
 
@@ -229,10 +230,10 @@ describe('the outbox', () => {
     const { outbox, sent, kafka } = outboxOf({ spool: broken });
     kafka.away = true;
     outbox.put(messages(0, 5));
-    await vi.waitFor(() => expect(kafka.calls).toBeGreaterThan(1));
+    await until(() => expect(kafka.calls).toBeGreaterThan(1));
     outbox.put(messages(5, 9));
     kafka.away = false;
-    await vi.waitFor(() => expect(sent).toEqual(messages(0, 9)));
+    await until(() => expect(sent).toEqual(messages(0, 9)));
     await outbox.close(100);
   });
 
@@ -254,7 +255,7 @@ describe('the outbox', () => {
         }
         world.kafka.away = false;
         const all = (): Message[] => [...before, ...world.sent];
-        await vi.waitFor(() => expect(new Set(all().map(({ key }) => key)).size).toBe(n), { timeout: 3_000, interval: 2 });
+        await until(() => expect(new Set(all().map(({ key }) => key)).size).toBe(n));
         await world.outbox.close(100);
         // What comes twice comes again from where it began: without the repeats the order is the one it was put in.
         expect([...new Map(all().map((one) => [one.key, one])).values()]).toEqual(messages(0, n));

@@ -1,7 +1,7 @@
 // The gateway over HTTP, in front of a stub engine that says it is one (tests/support/stub-engine.ts).
 import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { InteractionEvent, type Digest } from '../../core/contracts/index.ts';
 import { keyedHash } from '../../core/digest.ts';
 import { RatchetError } from '../../core/errors.ts';
@@ -9,6 +9,7 @@ import { startGateway, type Gateway, type GatewayDeps } from '../../gateway/gate
 import { createMetrics } from '../../gateway/metrics.ts';
 import { createVllmTarget } from '../../stores/vllm.ts';
 import { ADAPTER_A, ADAPTER_B, STUB_BASE, captureLog, channelSlot, startStubEngine, type StubEngine } from '../support/stub-engine.ts';
+import { until } from '../support/until.ts';
 
 const CHANNEL = 'tickets/production';
 const SECRET = 'SEEDED-SECRET-4711';
@@ -55,7 +56,7 @@ const body = (more: object = {}): object => ({ model: CHANNEL, messages: [{ role
 const post = (json: unknown, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> =>
   fetch(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: typeof json === 'string' ? json : JSON.stringify(json), signal });
 const errorOf = async (response: Response) => ((await response.json()) as { error: { message: string; type: string; code: string; param: string | null } }).error;
-const published = (count = 1): Promise<void> => vi.waitFor(() => expect(events).toHaveLength(count), { timeout: 2_000, interval: 5 });
+const published = (count = 1): Promise<void> => until(() => expect(events).toHaveLength(count));
 
 describe('an answer', () => {
   test('at generation 0 comes from the base, under the channel’s name', async () => {
@@ -133,7 +134,7 @@ describe('an answer', () => {
     await gateway.close();
     await start({ publish: () => { throw new RatchetError('KAFKA_UNAVAILABLE', 'away'); } });
     expect((await post(body())).status).toBe(200);
-    await vi.waitFor(async () => expect(await metrics.registry.metrics()).toContain('ratchet_gateway_events_lost_total{reason="not_built"} 1'));
+    await until(async () => expect(await metrics.registry.metrics()).toContain('ratchet_gateway_events_lost_total{reason="not_built"} 1'));
   });
 });
 
@@ -188,10 +189,10 @@ describe('refusals have OpenAI’s shape', () => {
 
   test('a slow engine is 504, a failing one 502', async () => {
     await gateway.close();
-    await start({ timeoutMs: 60 });
-    engine.delayMs = 300;
+    await start({ timeoutMs: 500 });
+    engine.delayMs = 3_000;
     expect(await errorOf(await post(body()))).toMatchObject({ code: 'upstream_timeout', type: 'server_error' });
-    await vi.waitFor(() => expect(engine.cutOff).toBe(1));
+    await until(() => expect(engine.cutOff).toBe(1));
     engine.onChat = (_asked, res) => void res.writeHead(500).end('Traceback');
     const failed = await post(body());
     expect(failed.status).toBe(502);
@@ -201,7 +202,7 @@ describe('refusals have OpenAI’s shape', () => {
 
 describe('a client that leaves', () => {
   test('in the middle of a stream ends the engine’s work; the event is marked aborted and holds what was said', async () => {
-    engine.delayMs = 30;
+    engine.delayMs = 100;
     const controller = new AbortController();
     const response = await post(body({ stream: true }), {}, controller.signal);
     const reader = (response.body ?? new ReadableStream()).getReader();
@@ -216,10 +217,10 @@ describe('a client that leaves', () => {
   });
 
   test('before the answer too', async () => {
-    engine.delayMs = 200;
+    engine.delayMs = 2_000;
     const controller = new AbortController();
     const pending = post(body(), {}, controller.signal).catch(() => undefined);
-    await vi.waitFor(() => expect(engine.asked).toHaveLength(1));
+    await until(() => expect(engine.asked).toHaveLength(1));
     controller.abort();
     await pending;
     await published();
@@ -233,7 +234,7 @@ describe('a replica that was restarted', () => {
 
   test('gets the live adapter back before traffic; meanwhile 503, and no base answer under the adapter’s name', async () => {
     await promote(ADAPTER_A);
-    await vi.waitFor(async () => expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200));
+    await until(async () => expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200));
     expect((await post(body())).headers.get('x-ratchet-adapter')).toBe(ADAPTER_A);
 
     engine.loaded.clear();
@@ -249,7 +250,7 @@ describe('a replica that was restarted', () => {
     expect(logged('it is loaded again before traffic returns') || logged('it gets no traffic for it until it is loaded again')).toBe(true);
 
     engine.refuseLoads = false;
-    await vi.waitFor(async () => expect((await post(body())).status).toBe(200), { timeout: 6_000, interval: 50 });
+    await until(async () => expect((await post(body())).status).toBe(200));
     expect(logged('live adapter is loaded again')).toBe(true);
     for (const { model, body: sent } of engine.asked) expect(model === ADAPTER_A, sent).toBe(true);
   });
@@ -262,8 +263,8 @@ describe('a replica that was restarted', () => {
     expect((await post(body())).status).toBe(200);
     engine.loaded.clear();
     expect((await post(body())).status).toBe(503);
-    await vi.waitFor(() => expect(engine.loaded.has(ADAPTER_A)).toBe(true));
-    await vi.waitFor(async () => expect((await post(body())).status).toBe(200));
+    await until(() => expect(engine.loaded.has(ADAPTER_A)).toBe(true));
+    await until(async () => expect((await post(body())).status).toBe(200));
   });
 
   test('an engine that answers as another model is not believed', async () => {
@@ -277,7 +278,7 @@ describe('a replica that was restarted', () => {
 
   test('an engine that is away is 503, then traffic returns', async () => {
     const port = Number(new URL(engine.url).port);
-    await vi.waitFor(async () => expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200));
+    await until(async () => expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200));
     await engine.close();
     const response = await post(body());
     expect(response.status).toBe(503);
@@ -324,13 +325,13 @@ describe('a swap of the channel', () => {
     await promote(ADAPTER_A);
     engine.delayMs = 1_000;
     const old = post(body());
-    await vi.waitFor(() => expect(gateway.inFlight()).toEqual({ [ADAPTER_A]: 1 }));
+    await until(() => expect(gateway.inFlight()).toEqual({ [ADAPTER_A]: 1 }));
     slot.swap(ADAPTER_B);
     await sleep(60);
     const report = (await (await fetch(`${gateway.url}/internal/generation`)).json());
     expect(report).toEqual({ channels: [{ channel: CHANNEL, generation: 2, live: ADAPTER_B }], inFlight: { [ADAPTER_A]: 1 } });
     expect((await old).headers.get('x-ratchet-adapter')).toBe(ADAPTER_A);
-    await vi.waitFor(() => expect(gateway.inFlight()).toEqual({}));
+    await until(() => expect(gateway.inFlight()).toEqual({}));
   });
 });
 
@@ -375,7 +376,7 @@ describe('the rest', () => {
   test('close waits for what is in flight', async () => {
     engine.delayMs = 100;
     const pending = post(body());
-    await vi.waitFor(() => expect(engine.asked).toHaveLength(1));
+    await until(() => expect(engine.asked).toHaveLength(1));
     await gateway.close();
     expect((await pending).status).toBe(200);
     expect(events).toHaveLength(1);

@@ -3,7 +3,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { until } from '../support/until.ts';
 
 let root: string;
 
@@ -48,7 +49,7 @@ it('waits, when it is interrupted, until the command at work has ended', async (
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const exit = new Promise((resolve) => child.once('close', resolve));
-  await vi.waitFor(() => expect(existsSync(started)).toBe(true), { timeout: 10_000 });
+  await until(() => expect(existsSync(started)).toBe(true));
   child.kill('SIGINT');
   expect(await exit).toBe(130);
   expect(existsSync(ended)).toBe(true);

@@ -8,11 +8,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, type SecureVersion } from 'node:tls';
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openHttpServer, type HttpServer, type HttpServerOptions } from '../../stores/http-server.ts';
 import { parseConfig } from '../../workers/config.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { gatewayWorld } from '../support/gateway-world.ts';
+import { until } from '../support/until.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'ratchet-https-'));
 const files = { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') };
@@ -74,15 +75,15 @@ describe('a server with a certificate', () => {
     const next = selfSigned();
     const replace = (path: string, text: string) => (writeFileSync(`${path}.new`, text), renameSync(`${path}.new`, path));
     replace(files.cert, next.cert);
-    await vi.waitFor(() => expect(JSON.stringify(logged)).toContain('is not the key'), { timeout: 5_000 });
+    await until(() => expect(JSON.stringify(logged)).toContain('is not the key'));
     expect((await handshake(url)).fingerprint).toBe(made.fingerprint);
     replace(files.key, next.key);
-    await vi.waitFor(async () => expect((await handshake(url)).fingerprint).toBe(next.fingerprint), { timeout: 5_000 });
+    await until(async () => expect((await handshake(url)).fingerprint).toBe(next.fingerprint));
     expect(await get(url, next.cert)).toMatchObject({ status: 200 });
     await expect(handshake(url, 'TLSv1.1')).rejects.toThrow();
     // Files that go away take nothing with them.
     rmSync(files.key);
-    await vi.waitFor(() => expect(JSON.stringify(logged)).toContain('cannot be read'), { timeout: 5_000 });
+    await until(() => expect(JSON.stringify(logged)).toContain('cannot be read'));
     expect((await handshake(url)).fingerprint).toBe(next.fingerprint);
   });
 

@@ -77,7 +77,7 @@ describe('chat', () => {
   });
 
   test('a slow answer ends at its time-out, and a caller’s abort stays an abort', async () => {
-    for (const engine of engines) engine.delayMs = 500;
+    for (const engine of engines) engine.delayMs = 2_000;
     await expect(target.chat({ adapter: null, ...question }, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'SERVING_UNAVAILABLE' });
     const controller = new AbortController();
     const pending = target.chat({ adapter: null, ...question }, { signal: controller.signal });
