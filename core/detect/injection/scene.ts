@@ -102,7 +102,9 @@ export class Scene {
   readonly #parts: readonly Part[];
   /** What trusted users and tools said: it may ask for things. */
   readonly asked: string;
-  /** That and the instructions of the system. */
+  /** What the system was told. */
+  readonly instructed: string;
+  /** Both. */
   readonly trusted: string;
   readonly said: readonly Utterance[];
   readonly #views = new Map<string, unknown>();
@@ -125,6 +127,7 @@ export class Scene {
     this.untrusted = untrusted;
     this.#parts = untrusted.map(partOf);
     this.asked = asked.join('\n');
+    this.instructed = system.join('\n');
     this.trusted = [...system, ...asked].join('\n');
     this.said = said.filter(({ text }) => text !== '').map((string) => new Utterance(string));
   }

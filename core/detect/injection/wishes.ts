@@ -1,6 +1,6 @@
 // What an instruction wants of an answer, read off its words: a language, a form, words to say, links to give, a matter to speak of.
 import { remembered } from '../../remembered.ts';
-import { MAX_INSTRUCTION_LENGTH } from './instructions.ts';
+import { MAX_INSTRUCTION_LENGTH, SAY_ABROAD } from './instructions.ts';
 import { LANGUAGE_NAME } from './language.ts';
 import { contentStems, normalised, stemCounts, stemOf } from './text.ts';
 import { transformationsWanted, type Transformation } from './transformations.ts';
@@ -53,16 +53,20 @@ function matterOf(text: string): Matter {
 
 const WANTS_LANGUAGE = /\b(?:respond|reply|answer|write|written|translat\w+|speak|output|use|switch|say|summar\w+|render|convert|provide|give|explain|equivalent|express|continue|in|into|to)\b/i;
 
+/** What is to be said comes after a colon, or in capitals. */
+const SAID_AFTER = new RegExp(String.raw`(?<![\p{L}\d_])(?:say|print|output|reply|respond|answer|write|append|add|include|insert|headline|string|text|phrase|words?|line|sentence|tag|message|following|exactly|with|reply|response|${SAY_ABROAD})\b[^:\n"“]{0,60}:\s+(\S[^]{2,300})$`, 'iu');
+const SHOUTED = new RegExp(String.raw`(?<![\p{L}\d_])(?:say|print|output|write|reply|respond|answer|word|words|token|phrase|code|string|append|include|add|repeat|return|(?i:${SAY_ABROAD}))\b(?:\s+[a-z]+){0,5}\s+((?:\p{Lu}[\p{Lu}0-9_-]{2,})(?:\s+[\p{Lu}0-9][\p{Lu}0-9_-]+){0,8})`, 'u');
+
 function literalsOf(text: string): string[] {
   const found: string[] = [];
   // A single plain word is a name of something more often than what is to be said.
   const isTelling = (value: string, before: string): boolean => !/^[a-z]+$/.test(value) || /\b(?:words?|say|print|output|reply|respond|answer|with|only|phrase|string)\W*$/i.test(before);
   for (const { index, 0: all, 1: a, 2: b, 3: c } of text.matchAll(/["“”«„]([^"“”«»„\n]{3,400})["“”»]|`([^`\n]{3,400})`|(?<!\p{L})['‘]([^'‘’\n]{4,200})['’](?!\p{L})/gu)) if (isTelling(a ?? b ?? c ?? '', text.slice(Math.max(0, index - 30), index)) || all.length > 40) found.push(a ?? b ?? c ?? '');
   const isMessage = (value: string | undefined): value is string => value !== undefined && normalised(value).length >= 4;
-  const [, after] = /\b(?:say|print|output|reply|respond|answer|write|append|add|include|insert|headline|string|text|phrase|words?|line|sentence|tag|message|following|exactly|with|reply|response)\b[^:\n"“]{0,60}:\s+(\S[^]{2,300})$/i.exec(text) ?? [];
+  const [, after] = SAID_AFTER.exec(text) ?? [];
   if (isMessage(after) && !/["“`]/.test(after)) found.push(after.replace(/[.!\])]+$/, ''));
   for (const [, tag] of text.matchAll(/(<\/?[a-z][^<>\n]{1,120}>|!?\[[^\]\n]{0,80}\]\([^)\s]{4,300}\))/gi)) found.push(tag ?? '');
-  const [, shouted] = /\b(?:say|print|output|write|reply|respond|answer|word|words|token|phrase|code|string|append|include|add|repeat|return)\b(?:\s+[a-z]+){0,5}\s+((?:[A-Z][A-Z0-9_-]{2,})(?:\s+[A-Z0-9][A-Z0-9_-]+){0,8})/.exec(text) ?? [];
+  const [, shouted] = SHOUTED.exec(text) ?? [];
   if (isMessage(shouted) && !/^(?:JSON|HTML|XML|YAML|CSV|PDF|URL|API|SQL|ASCII|ROT13|CAPITAL|CAPS|ALL)\b/.test(shouted)) found.push(shouted);
   return found.filter((value) => value.trim().length >= 3).slice(0, 6);
 }
