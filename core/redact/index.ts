@@ -18,7 +18,7 @@ export type { NamedSpan, Recogniser } from './recogniser.ts';
 export type { ReplacedValue } from './replaced.ts';
 export { textsOf } from './texts.ts';
 
-export const REDACTOR_VERSION = 'redactor@2';
+export const REDACTOR_VERSION = 'redactor@3';
 
 export interface RedactedInteraction {
   interaction: Interaction;

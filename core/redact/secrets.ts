@@ -33,7 +33,7 @@ export function secretsInToken(text: string, start: number, end: number, claim: 
     const number = TELEGRAM.exec(text.slice(Math.max(start - 12, 0), start));
     if (number && /^[\w-]{35}(?![\w-])/.test(token)) claim(spanOf(start - number[0].length, start + 35));
   }
-  const scheme = /(?:^|[^A-Za-z])(bearer|basic|token)["']?[ \t]{1,4}$/i.exec(text.slice(Math.max(start - 14, 0), start))?.[1]?.toLowerCase();
+  const scheme = /(?:^|[^A-Za-z])(bearer|basic|token|secret|key)["']?[ \t:]{1,4}$/i.exec(text.slice(Math.max(start - 14, 0), start))?.[1]?.toLowerCase();
   const credential = token.replace(/\.+$/, '');
   if (scheme !== undefined && isCredential(scheme, credential)) claim(spanOf(start, start + credential.length, 0, true));
 }
@@ -41,7 +41,10 @@ export function secretsInToken(text: string, start: number, end: number, claim: 
 /** "Basic subscriptions" is no name with a password, and what follows "token" in a sentence mostly none either. */
 function isCredential(scheme: string, token: string): boolean {
   if (scheme === 'basic') return /^[A-Za-z0-9+/]+={0,2}$/.test(token) && Buffer.from(token.slice(0, 400), 'base64').includes(':');
-  return /\d/.test(token) && /[A-Za-z]/.test(token) && !token.includes('/') && (scheme === 'bearer' || token.length >= 20);
+  if (!/\d/.test(token) || !/[A-Za-z]/.test(token)) return false;
+  // A path follows these words too, and so do names; a key is long and drawn by lot.
+  if (scheme === 'secret' || scheme === 'key' || token.includes('/')) return token.length >= 32 && (/^[\da-f]+$/i.test(token) || (/^[A-Za-z0-9+/_=-]+$/.test(token) && (token.match(/[a-z]+|[A-Z]+|\d+/g) ?? []).length >= token.length / 3));
+  return scheme === 'bearer' || token.length >= 20;
 }
 
 const JWT = /(?<![\w.-])eyJ[\w-]{8,2000}\.[\w-]{4,8000}\.[\w-]{0,2000}(?![\w-])/g;

@@ -64,8 +64,8 @@ it('names are replaced where the workload asks for it, and the record says by wh
   const asked = raw('{}', { messages: [{ role: 'user', parts: [{ text: 'My name is Maria Lopez', trusted: true }] }] });
   const { interaction: plain } = judge.interaction(asked, loaded());
   expect(plain.messages[0]?.parts[0]?.text).toBe('My name is Maria Lopez');
-  expect(plain.redaction?.version).toBe('redactor@2');
+  expect(plain.redaction?.version).toBe('redactor@3');
   const { interaction } = judge.interaction(asked, loaded({ redaction: { names: true } }));
   expect(interaction.messages[0]?.parts[0]?.text).toMatch(/^My name is \w+vix \w+vix$/);
-  expect(interaction.redaction?.version).toBe('redactor@2+names@1');
+  expect(interaction.redaction?.version).toBe('redactor@3+names@1');
 });

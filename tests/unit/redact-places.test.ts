@@ -223,7 +223,7 @@ describe('names and addresses', () => {
   it('their version is part of what is kept, and any other recogniser may be plugged in', () => {
     const other: Recogniser = { version: 'other@7', find: (text) => [...text.matchAll(/Zaphod/g)].map(({ index }) => ({ kind: 'person', start: index, end: index + 6 })) };
     const plugged = createRedactor('k', other);
-    expect(plugged.version).toBe('redactor@2+other@7');
+    expect(plugged.version).toBe('redactor@3+other@7');
     expect(plugged.redactText('ask Zaphod@x.example or Zaphod')).toMatch(/^ask \S+@example\.net or \w+vix$/);
     const broken: Recogniser = { version: 'broken@1', find: (text) => [{ kind: 'person', start: -3, end: 2 }, { kind: 'person', start: 2, end: 1 }, { kind: 'address', start: 0, end: text.length + 1 }] };
     expect(createRedactor('k', broken).redactText('ask Zaphod')).toBe('ask Zaphod');

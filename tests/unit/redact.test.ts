@@ -35,6 +35,8 @@ describe('values become valid surrogates of the same format', () => {
     ['GitHub token', 'ghp_abcdefghijklmnopqrstuvwxyz0123456789', 'abcdefg', /^ghp_[a-z]{26}\d{10}$/],
     ['bearer', 'Authorization: Bearer abc123def456ghi789jkl0', 'abc123', /^Authorization: Bearer [a-z]{3}\d{3}[a-z]{3}\d{3}[a-z]{3}\d{3}[a-z]{3}\d$/],
     ['password in an address', 'postgres://bob:s3cr3tPw@db:5432/x', 's3cr3tPw', /^postgres:\/\/bob:[a-z]\d[a-z]{2}\d[a-z][A-Z][a-z]@db:5432\/x$/],
+    ['AWS secret after its name', 'the secret wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY', 'K7MDENG', /^the secret [a-z][A-Z][a-z]{3}[\w/]{35}$/],
+    ['hexadecimal key', 'key: 9f86d081884c7d659a2feaa0c55ad015', '9f86d081', /^key: [\da-f]{32}$/],
     ['named key', 'api_key = "abcd1234efgh5678"', 'abcd1234', /^api_key = "[a-z]{4}\d{4}[a-z]{4}\d{4}"$/],
   ])('%s', (_name, text, gone, shape) => {
     const redacted = redactText(text);
@@ -82,6 +84,7 @@ describe('what is no personal data stays', () => {
   test.each([
     'ORD-48213, SKU AB-1234, customer C-48213, order NH-4821, ticket #1234567',
     'on 2026-01-02 or 01.02.2026 10:30, from 12/03/2025 to 2025/03/12, at 12:30:15',
+    'the key /usr/local/share/Documents/Reports2024/final, key: releases/Download-2024/AppSetup-Windows, key: customer-notifications-preferences-v2',
     'pay 1,299.00 EUR, 49.90 USD, 12345678.90, 3.14159265358979',
     'invoice 2024-001-0001, id 550e8400-e29b-41d4-a716-446655440000, sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
     'tracking 1Z999AA10123456784, 987654321012, epoch 1767225600000',
