@@ -39,6 +39,8 @@ const Environment = z
     TEMPORAL_API_KEY: z.string().optional().describe('API key of Temporal Cloud'),
     TEMPORAL_TASK_QUEUE: z.string().default('ratchet').describe('task queue of workflows and TypeScript activities'),
     TEMPORAL_GPU_TASK_QUEUE: z.string().default('ratchet-gpu').describe('task queue of the GPU workers of one device class'),
+    TEMPORAL_WORKER_BUILD_ID: z.string().optional().describe('names the build of this pipeline worker, e.g. a commit: nights then stay on the build that started them (docs/guides/upgrade-workers.md). Without it worker versioning is off'),
+    TEMPORAL_DEPLOYMENT_NAME: z.string().optional().describe('worker deployment that the build belongs to; without it the name of the task queue'),
     KAFKA_BROKERS: list.prefault('127.0.0.1:9092').describe('Kafka brokers, host:port separated by commas'),
     KAFKA_TLS: flag.prefault('false').describe('connect to Kafka by TLS'),
     KAFKA_TLS_CA: z.string().optional().describe('file with the CA certificate'),
@@ -119,6 +121,8 @@ export interface Config {
     namespace: string;
     taskQueue: string;
     gpuTaskQueue: string;
+    /** Set: this worker is one of several builds, and takes what Temporal routes to its own. */
+    version: { deploymentName: string; buildId: string } | undefined;
     apiKey: string | undefined;
     tls: { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } } | undefined;
   };
@@ -189,7 +193,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
         ? undefined
         : { url: e.RATCHET_WEBHOOK_URL, secret: e.RATCHET_WEBHOOK_SECRET, allowPrivate: e.RATCHET_WEBHOOK_ALLOW_PRIVATE },
     logLevel: e.LOG_LEVEL,
-    temporal: { address: e.TEMPORAL_ADDRESS, namespace: e.TEMPORAL_NAMESPACE, taskQueue: e.TEMPORAL_TASK_QUEUE, gpuTaskQueue: e.TEMPORAL_GPU_TASK_QUEUE, apiKey: e.TEMPORAL_API_KEY, tls },
+    temporal: {
+      ...{ address: e.TEMPORAL_ADDRESS, namespace: e.TEMPORAL_NAMESPACE, taskQueue: e.TEMPORAL_TASK_QUEUE, gpuTaskQueue: e.TEMPORAL_GPU_TASK_QUEUE, apiKey: e.TEMPORAL_API_KEY, tls },
+      version: e.TEMPORAL_WORKER_BUILD_ID === undefined ? undefined : { deploymentName: e.TEMPORAL_DEPLOYMENT_NAME ?? e.TEMPORAL_TASK_QUEUE, buildId: e.TEMPORAL_WORKER_BUILD_ID },
+    },
     kafka: {
       brokers: e.KAFKA_BROKERS,
       ssl: e.KAFKA_TLS_CA === undefined ? e.KAFKA_TLS : { ca: [read(e.KAFKA_TLS_CA, 'KAFKA_TLS_CA').toString('utf8')] },

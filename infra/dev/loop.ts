@@ -70,6 +70,8 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
       KAFKA_BROKERS: kafka.brokers.join(','),
       VLLM_REPLICAS: vllm.url,
       GATEWAY_PORT: String(gatewayPort),
+      // One build runs here, whatever the shell says: nobody would make it the current one.
+      TEMPORAL_WORKER_BUILD_ID: '',
       LOG_LEVEL: 'info',
       ...options.env,
     };

@@ -10,7 +10,9 @@ import { faultsOf, signStatement } from '../../core/approval/statement.ts';
 import type { SignedStatement, WaitingPromotion } from '../../core/contracts/index.ts';
 import { decide } from '../../workflows/decisions.ts';
 import { state, type PromotionOutput } from '../../workflows/promotion.ts';
+import { temporalBin } from '../../infra/dev/paths.ts';
 import { homePaths } from '../../workers/config.ts';
+import { warnUnlessCurrent } from '../../workers/temporal.ts';
 import { scheduledSteps, signedBy, startWorld, type Approver, type World } from '../support/pipeline.ts';
 import { SECRET, seed } from '../support/pipeline-world.ts';
 import { ratchetIn, type Ended } from '../support/terminal.ts';
@@ -296,5 +298,58 @@ describe('what was seeded into records', () => {
     }
     expect(texts.length).toBeGreaterThan(50);
     expect(texts.filter((text) => text.includes(SECRET))).toEqual([]);
+  });
+});
+
+describe('builds of the pipeline worker', () => {
+  /** By the command that a worker's warning names; nothing is said once its build is the current one. */
+  const makeCurrent = async (buildId?: string): Promise<void> => {
+    const taskQueue = world.taskQueueOf('builds');
+    const warnings = async (): Promise<string[]> => {
+      const said: string[] = [];
+      const version = buildId === undefined ? undefined : { deploymentName: taskQueue, buildId };
+      await warnUnlessCurrent(world.native, { ...world.config.temporal, taskQueue, version }, { warn: (_fields: object, words: string) => void said.push(words) });
+      return said;
+    };
+    const command = /`temporal (.*?)`/.exec((await warnings())[0] ?? '')?.[1];
+    const args = [...(command ?? '').split(' '), '--address', world.temporal.address, '--yes'];
+    // A build is known once its worker has asked for work.
+    await expect.poll(() => promisify(execFile)(temporalBin, args).then(() => '', (error: unknown) => String(error)), { timeout: 10_000 }).toBe('');
+    await expect.poll(warnings, { timeout: 10_000 }).toEqual([]);
+  };
+  /** The builds that took the workflow on, in order; `none` of a worker without one. */
+  const buildsOf = async (workflowId: string): Promise<string[]> => {
+    const { events } = JSON.parse(await world.historyJson(workflowId)) as { events: { workflowTaskCompletedEventAttributes?: { deploymentVersion?: { buildId: string } | null } }[] };
+    const builds = events.flatMap(({ workflowTaskCompletedEventAttributes: task }) => (task === undefined ? [] : [task.deploymentVersion?.buildId ?? 'none']));
+    return builds.filter((build, index) => build !== builds[index - 1]);
+  };
+
+  test('a night ends on the build that began it, its promotion goes on with the current one, and without a build all is as before', async () => {
+    await world.addWorkload('builds', { approval: 'one_approver', worker: false });
+    const endA = await world.startWorker('builds', { gpuTaskQueue: 'builds-gpu', build: 'a' });
+    await makeCurrent('a');
+    const night = await world.startNight('builds');
+    await expect.poll(async () => scheduledSteps(await world.historyJson(night.workflowId)), { timeout: 20_000 }).toHaveProperty('trainAdapter');
+
+    await world.startWorker('builds', { gpuTaskQueue: 'builds-gpu', build: 'b' });
+    await makeCurrent('b');
+    const endTrainer = await world.startTrainer('builds-gpu');
+    await night.result();
+    expect(await buildsOf(night.workflowId)).toEqual(['a']);
+    const waits = await world.waiting(night.workflowId);
+    await endA();
+    const promotion = world.client.workflow.getHandle(waits.promotionId);
+    await promotion.executeUpdate(decide, { args: [signedBy(people.erin, waits)] });
+    expect(await promotion.result()).toMatchObject({ status: 'promoted', generation: 1 });
+    expect(await buildsOf(waits.promotionId)).toEqual(['a', 'b']);
+
+    const second = await world.night('builds');
+    expect([second.run.status, await buildsOf(second.run.runId)]).toEqual(['skipped', ['b']]);
+
+    await world.startWorker('builds', { gpuTaskQueue: 'builds-gpu' });
+    await makeCurrent();
+    const third = await world.night('builds');
+    expect([third.run.status, await buildsOf(third.run.runId)]).toEqual(['skipped', ['none']]);
+    await endTrainer();
   });
 });

@@ -63,10 +63,18 @@ export async function startWorld(options: { worker?: boolean } = {}) {
   if (!logging) logTemporalTo(logger);
   logging = true;
   const native = await NativeConnection.connect({ address: temporal.address });
-  const trainer = await Worker.create({ connection: native, taskQueue: 'flow-gpu', activities: standInTrainer(blobs) });
   const telemetry = startTelemetry(config, 'flow-test');
   const workflowBundle = await bundleWorkflows(telemetry);
-  const running: { worker: Worker; done: Promise<void> }[] = [{ worker: trainer, done: trainer.run() }];
+  const ends: (() => Promise<void>)[] = [];
+  const work = (worker: Worker): (() => Promise<void>) => {
+    const done = worker.run();
+    const end = (): Promise<void> => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      return done;
+    };
+    ends.push(end);
+    return end;
+  };
 
   /** Every workload has an engine of its own: what one test does to it disturbs no other. */
   const targetOf = (workload: string): StandInTarget => {
@@ -84,6 +92,8 @@ export async function startWorld(options: { worker?: boolean } = {}) {
     home,
     temporal,
     client,
+    native,
+    config,
     store,
     blobs,
     workloads,
@@ -118,18 +128,25 @@ export async function startWorld(options: { worker?: boolean } = {}) {
       spawn(process.execPath, [join(import.meta.dirname, 'pipeline-process.ts'), dir, workload, temporal.address, world.taskQueueOf(workload)], { stdio: 'ignore' }),
 
     /** A workload with its schedule, records for one night, and a worker unless the world has none. */
-    async addWorkload(name: string, settings: WorkloadOptions & { corrected?: number; cases?: number; gpuTaskQueue?: string } = {}) {
+    async addWorkload(name: string, settings: WorkloadOptions & { corrected?: number; cases?: number; gpuTaskQueue?: string; worker?: false } = {}) {
       const loaded = await writeWorkload(join(dir, 'workloads'), name, settings);
       workloads.set(name, loaded);
       await store.ensureChannel(loaded.workload.channel, new Date().toISOString());
       await seed(store, loaded, { corrected: settings.corrected ?? 8, cases: settings.cases ?? 14 });
       await ensureSchedule(client, store, loaded.workload, { taskQueue: world.taskQueueOf(name) });
-      if (options.worker !== false) {
-        const worker = await createPipelineWorker({ connection: native, namespace: 'default', taskQueue: world.taskQueueOf(name), activities: stepsOf(name, settings.gpuTaskQueue), telemetry, workflowBundle });
-        running.push({ worker, done: worker.run() });
-      }
+      if (options.worker !== false && settings.worker !== false) await world.startWorker(name, settings.gpuTaskQueue === undefined ? {} : { gpuTaskQueue: settings.gpuTaskQueue });
       return loaded;
     },
+
+    /** A pipeline worker of the workload, of a build where one is named. Returns its end. */
+    async startWorker(name: string, { gpuTaskQueue, build }: { gpuTaskQueue?: string; build?: string } = {}): Promise<() => Promise<void>> {
+      const taskQueue = world.taskQueueOf(name);
+      const version = build === undefined ? undefined : { deploymentName: taskQueue, buildId: build };
+      return work(await createPipelineWorker({ connection: native, namespace: 'default', taskQueue, activities: stepsOf(name, gpuTaskQueue), telemetry, version, ...(version === undefined ? { workflowBundle } : {}) }));
+    },
+
+    /** A GPU worker for the task queue. */
+    startTrainer: async (taskQueue: string): Promise<() => Promise<void>> => work(await Worker.create({ connection: native, taskQueue, activities: standInTrainer(blobs) })),
 
     /** Asks for a run and waits until one has begun. */
     async startNight(workload: string, runOptions: RunOptions = {}): Promise<WorkflowHandle> {
@@ -179,14 +196,14 @@ export async function startWorld(options: { worker?: boolean } = {}) {
     },
 
     async stop(): Promise<void> {
-      for (const { worker } of running) if (worker.getState() === 'RUNNING') worker.shutdown();
-      await Promise.all(running.map(({ done }) => done));
+      await Promise.all(ends.map((end) => end()));
       await telemetry.shutdown();
       await Promise.all([native.close(), connection.close(), store.close()]);
       await temporal.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };
+  await world.startTrainer('flow-gpu');
   return world;
 }
 

@@ -41,6 +41,12 @@ it('refuses SASL without TLS in production only', () => {
   expect(parseConfig({ ...sasl, RATCHET_ENV: 'production', KAFKA_TLS: 'true' }).kafka.ssl).toBe(true);
 });
 
+it('knows a build of the pipeline worker only where one is named', () => {
+  expect(parseConfig({ TEMPORAL_DEPLOYMENT_NAME: 'x', TEMPORAL_WORKER_BUILD_ID: '' }).temporal.version).toBeUndefined();
+  expect(parseConfig({ TEMPORAL_WORKER_BUILD_ID: '2f1c', TEMPORAL_TASK_QUEUE: 'nights' }).temporal.version).toEqual({ deploymentName: 'nights', buildId: '2f1c' });
+  expect(parseConfig({ TEMPORAL_WORKER_BUILD_ID: '2f1c', TEMPORAL_DEPLOYMENT_NAME: 'space/ratchet' }).temporal.version).toEqual({ deploymentName: 'space/ratchet', buildId: '2f1c' });
+});
+
 it('names a certificate file that cannot be read', () => {
   expect(errorOf({ TEMPORAL_TLS: 'true', TEMPORAL_TLS_CA: '/nowhere/ca.pem' }).message).toContain('TEMPORAL_TLS_CA');
 });
