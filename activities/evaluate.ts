@@ -89,6 +89,7 @@ export async function evaluate(deps: Deps, { run, planDigest, candidateDigest }:
   const suites = await askSuites(deps, settings, asking);
   const pastFailures = await askPastFailures(deps, settings, run, asking);
   await target.assertStillApart();
+  await deps.store.confirmEvaluation(evaluationId);
   // On production's replicas the night's other steps take it off; elsewhere nothing else would.
   if (deps.evaluation !== undefined) for (const adapter of loaded) await target.unload(adapter);
 

@@ -9,7 +9,7 @@ type PoolDeps = Pick<Deps, 'store' | 'clock' | 'logger'>;
 
 /** A target of fewer replicas; asked a question, it goes on to the next where one turns out to be gone. */
 export interface ReplicaPool extends ServingTarget {
-  /** When each of its replicas was last found to mix adapters up, or to have stopped: answers from before a change do not count. */
+  /** When each replica, also one that is left out, was last found to mix adapters up, or to have stopped: answers from before a change do not count. */
   readonly found: string;
   /**
    * Looks at those that answered once more.
@@ -64,7 +64,7 @@ async function poolOf(deps: PoolDeps, target: ServingTarget, adapters: readonly 
   const answered = new Set<string>();
   const found = async (of: readonly string[]): Promise<string> =>
     (await deps.store.replicaMarks()).filter(({ replica, cause }) => cause === 'isolation' && of.includes(replica)).map(({ replica, at, inTraffic }) => `${replica} ${inTraffic} ${at}`).sort().join('\n');
-  const foundFirst = await found(members);
+  const foundFirst = await found(target.replicas);
 
   async function ask<T>(adapter: Digest | null, signal: AbortSignal | undefined, work: (replica: string) => Promise<T>): Promise<T> {
     for (;;) {

@@ -172,7 +172,7 @@ async function knownAnswers(deps: Pick<Deps, 'store'>, asking: SuiteAsking, ques
   for (const [group, [first, ...others]] of groups) {
     if (!first) continue;
     const questionDigests = [...new Set([first, ...others].map(({ item }) => questionDigest(item)))];
-    const answers = await deps.store.keptAnswers({ adapterDigest: first.adapterDigest, engineBuild: asking.engineBuild, samplingDigest: samplingDigest(first, asking), questionDigests });
+    const answers = await deps.store.keptAnswers({ adapterDigest: first.adapterDigest, engineBuild: asking.engineBuild, samplingDigest: samplingDigest(first, asking), evaluationId: asking.evaluationId, questionDigests });
     for (const answer of answers) known.set(`${group} ${answer.questionDigest}`, answer);
   }
   return known;

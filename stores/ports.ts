@@ -263,10 +263,12 @@ export interface MetadataStore {
   /** Idempotent per (evaluationId, caseDigest, arm): the first answer counts. */
   saveOutcomes(outcomes: readonly Outcome[]): Promise<void>;
   outcomes(evaluationId: string): Promise<Outcome[]>;
-  /** Keeps answers for later evaluations; the first one to a question of an adapter on an engine build with a sampling stays. */
+  /** Keeps answers, for other evaluations once theirs is confirmed; the first confirmed one to a question of an adapter on an engine build with a sampling stays. */
   keepAnswers(answers: readonly KeptAnswer[]): Promise<void>;
-  /** Those of the questions that this adapter has answered on this build with this sampling. */
-  keptAnswers(query: AnswerKey & { questionDigests: readonly Digest[] }): Promise<KeptAnswer[]>;
+  /** Those of the questions that this adapter has answered on this build with this sampling, in this evaluation or in a confirmed one. */
+  keptAnswers(query: AnswerKey & { evaluationId: Digest; questionDigests: readonly Digest[] }): Promise<KeptAnswer[]>;
+  /** The replicas that answered in it have passed the isolation check since. */
+  confirmEvaluation(evaluationId: Digest): Promise<void>;
 
   /** The first verdict of a judge on an answer stays. */
   keepJudgements(judgements: readonly KeptJudgement[]): Promise<void>;

@@ -3,6 +3,11 @@ import type { Digest } from '../../core/contracts/index.ts';
 import type { AnswerKey, KeptAnswer, KeptJudgement, MetadataStore } from '../ports.ts';
 import type { Database } from './database.ts';
 
+const IS_CONFIRMED = 'asked_in IN (SELECT evaluation_id FROM confirmed_evaluations)';
+const KEEP = `INSERT INTO kept_answers VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET asked_in = excluded.asked_in, answer_digest = excluded.answer_digest,
+  latency_ms = excluded.latency_ms, output_tokens = excluded.output_tokens WHERE NOT kept_answers.${IS_CONFIRMED}`;
+const KEPT = `SELECT question_digest, asked_in, answer_digest, latency_ms, output_tokens FROM kept_answers
+  WHERE adapter_digest = ? AND engine_build = ? AND sampling_digest = ? AND question_digest = ? AND (asked_in = ? OR ${IS_CONFIRMED})`;
 /** In the key, where the base model has no digest. */
 const BASE = 'base';
 
@@ -14,25 +19,26 @@ interface Row {
   output_tokens: number;
 }
 
-export function answerQueries(database: Database): Pick<MetadataStore, 'keepAnswers' | 'keptAnswers' | 'keepJudgements' | 'keptJudgements'> {
+export function answerQueries(database: Database): Pick<MetadataStore, 'keepAnswers' | 'keptAnswers' | 'confirmEvaluation' | 'keepJudgements' | 'keptJudgements'> {
   return {
     async keepAnswers(answers) {
       database.write(() => {
         for (const { adapterDigest, engineBuild, samplingDigest, questionDigest, askedIn, answerDigest, latencyMs, outputTokens } of answers) {
-          database.run('INSERT INTO kept_answers VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING', adapterDigest ?? BASE, engineBuild, samplingDigest, questionDigest, askedIn, answerDigest, latencyMs, outputTokens);
+          database.run(KEEP, adapterDigest ?? BASE, engineBuild, samplingDigest, questionDigest, askedIn, answerDigest, latencyMs, outputTokens);
         }
       });
     },
 
-    async keptAnswers({ adapterDigest, engineBuild, samplingDigest, questionDigests }) {
+    async keptAnswers({ adapterDigest, engineBuild, samplingDigest, evaluationId, questionDigests }) {
       const key: AnswerKey = { adapterDigest, engineBuild, samplingDigest };
       return questionDigests.flatMap((questionDigest): KeptAnswer[] => {
-        const row = database.get<Row>(
-          'SELECT question_digest, asked_in, answer_digest, latency_ms, output_tokens FROM kept_answers WHERE adapter_digest = ? AND engine_build = ? AND sampling_digest = ? AND question_digest = ?',
-          ...[adapterDigest ?? BASE, engineBuild, samplingDigest, questionDigest],
-        );
+        const row = database.get<Row>(KEPT, adapterDigest ?? BASE, engineBuild, samplingDigest, questionDigest, evaluationId);
         return row ? [{ ...key, questionDigest, askedIn: row.asked_in, answerDigest: row.answer_digest, latencyMs: row.latency_ms, outputTokens: row.output_tokens }] : [];
       });
+    },
+
+    async confirmEvaluation(evaluationId) {
+      database.write(() => database.run('INSERT INTO confirmed_evaluations VALUES (?) ON CONFLICT DO NOTHING', evaluationId));
     },
 
     async keepJudgements(judgements) {

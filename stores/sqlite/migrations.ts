@@ -15,9 +15,10 @@ import { watch } from './migrations/010-watch.ts';
 import { callerKeys } from './migrations/011-caller-keys.ts';
 import { schedule } from './migrations/012-schedule.ts';
 import { keptJudgements } from './migrations/013-kept-judgements.ts';
+import { confirmedEvaluations } from './migrations/014-confirmed-evaluations.ts';
 
 /** Only ever appended to: step n brings version n - 1 to version n. */
-export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals, watch, callerKeys, schedule, keptJudgements];
+export const STEPS: readonly string[] = [intake, evidence, control, totals, narrowKeys, fleet, keptAnswers, held, approvals, watch, callerKeys, schedule, keptJudgements, confirmedEvaluations];
 
 /** Throws CONFIG_INVALID when a newer build has written the file. */
 export function migrate(database: Database, steps = STEPS): void {

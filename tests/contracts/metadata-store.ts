@@ -249,16 +249,26 @@ export function metadataStoreContract(name: string, makePlace: () => Promise<Sto
         expect(await store.outcomes('e-2')).toEqual([]);
       });
 
-      it('keeps the first answer to a question, apart by adapter, engine build and sampling', async () => {
+      it('keeps the first confirmed answer to a question, apart by adapter, engine build and sampling', async () => {
         const key = { adapterDigest: digestNo('a'), engineBuild: 'vllm-1', samplingDigest: digestNo('greedy') };
-        const answer = (n: number, over: object = {}) => ({ ...key, questionDigest: digestNo(`question ${n}`), askedIn: 'e-1', answerDigest: digestNo(`answer ${n}`), latencyMs: 12.5, outputTokens: 7, ...over });
+        const [first, second] = [digestNo('evaluation 1'), digestNo('evaluation 2')];
+        const answer = (n: number, over: object = {}) => ({ ...key, questionDigest: digestNo(`question ${n}`), askedIn: first, answerDigest: digestNo(`answer ${n}`), latencyMs: 12.5, outputTokens: 7, ...over });
         await store.keepAnswers([answer(1), answer(2), answer(1, { adapterDigest: null, answerDigest: digestNo('of the base') })]);
-        await store.keepAnswers([answer(1, { askedIn: 'e-2', answerDigest: digestNo('another') })]);
         const questionDigests = [1, 2, 3].map((n) => digestNo(`question ${n}`));
         const other = await open();
-        expect(await other.keptAnswers({ ...key, questionDigests })).toEqual([answer(1), answer(2)]);
-        expect(await other.keptAnswers({ ...key, adapterDigest: null, questionDigests })).toEqual([answer(1, { adapterDigest: null, answerDigest: digestNo('of the base') })]);
-        for (const differs of [{ engineBuild: 'vllm-2' }, { samplingDigest: digestNo('warm') }, { adapterDigest: digestNo('b') }]) expect(await store.keptAnswers({ ...key, ...differs, questionDigests })).toEqual([]);
+        expect(await other.keptAnswers({ ...key, evaluationId: first, questionDigests })).toEqual([answer(1), answer(2)]);
+        expect(await other.keptAnswers({ ...key, evaluationId: second, questionDigests })).toEqual([]);
+        // What nobody has confirmed makes room.
+        const again = answer(1, { askedIn: second, answerDigest: digestNo('another') });
+        await store.keepAnswers([again]);
+        await store.confirmEvaluation(second);
+        await store.confirmEvaluation(second);
+        await store.keepAnswers([answer(1)]);
+        expect(await other.keptAnswers({ ...key, evaluationId: digestNo('evaluation 3'), questionDigests })).toEqual([again]);
+        await store.confirmEvaluation(first);
+        expect(await other.keptAnswers({ ...key, evaluationId: second, questionDigests })).toEqual([again, answer(2)]);
+        expect(await other.keptAnswers({ ...key, adapterDigest: null, evaluationId: second, questionDigests })).toEqual([answer(1, { adapterDigest: null, answerDigest: digestNo('of the base') })]);
+        for (const differs of [{ engineBuild: 'vllm-2' }, { samplingDigest: digestNo('warm') }, { adapterDigest: digestNo('b') }]) expect(await store.keptAnswers({ ...key, ...differs, evaluationId: second, questionDigests })).toEqual([]);
       });
 
       it('keeps the first verdict of a judge on an answer to a case', async () => {

@@ -162,6 +162,27 @@ describe('suites', () => {
     expect((await readEvaluation(deps, evaluationDigest))?.suites).toMatchObject({ kept: 5 });
   });
 
+  test('answers from before a replica was found to mix adapters up count for nothing: all is asked again', async () => {
+    await addWorkload();
+    const ready = await prepared('night-1');
+    const all = 2 * CASES + REPEATED + 2 * (SUITE_CASES + 2 * PAIRS);
+    const target: ServingTarget = {
+      ...engine,
+      logprob: async (request, options) => {
+        engine.behave({ failIsolation: true });
+        return engine.logprob(request, options);
+      },
+    };
+    await expect(evaluate({ ...deps, target }, ready.input, touch)).rejects.toMatchObject({ code: 'EVALUATION_INCOMPLETE' });
+    expect(engine.questions()).toHaveLength(all);
+    engine.behave({ failIsolation: false });
+    const { evaluationDigest } = await evaluate(deps, ready.input, touch);
+    expect(engine.questions()).toHaveLength(2 * all);
+    expect((await readEvaluation(deps, evaluationDigest))?.suites).toMatchObject({ asked: 2 * (SUITE_CASES + PAIRS), kept: 0 });
+    // Those that stood the look afterwards are kept for whoever asks next.
+    expect((await readEvaluation(deps, (await evaluate(deps, ready.input, touch)).evaluationDigest))?.suites).toMatchObject({ asked: 0 });
+  });
+
   test('an arm that cannot answer a case fails it, and is asked again the next time', async () => {
     await addWorkload();
     const ready = await prepared('night-1');

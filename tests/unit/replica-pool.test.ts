@@ -136,6 +136,8 @@ describe('the replicas of an evaluation', () => {
     await expect(pool.assertStillApart()).rejects.toMatchObject({ code: 'EVALUATION_INCOMPLETE', retryable: true });
     const next = await open();
     expect((await next.state()).map(({ url }) => url)).toEqual([TWO]);
+    // Also while it is left out: what it answered is kept under the name of an evaluation that did not know.
+    expect(next.found).toContain(ONE);
     trouble.mixes.clear();
     const mended = await open();
     // It is put back, and what it answered before is still another evaluation's.
