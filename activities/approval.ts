@@ -1,6 +1,6 @@
 // People's part in a promotion: opens it for decisions, checks each decision's signature, and says who has approved.
 import { approvalOf } from '../core/approval/statement.ts';
-import { approversNeeded, approversOf, judgeDecision, reminderTimes, stricterMode } from '../core/approval/rules.ts';
+import { approversNeeded, approversOf, countingApprovals, judgeDecision, personsOf, reminderTimes, stricterMode } from '../core/approval/rules.ts';
 import { SignedStatement, type Approval, type ApprovalPolicy, type ApproverKey, type Digest, type PromotionEnd, type RunRecord, type Verdict, type WaitingPromotion } from '../core/contracts/index.ts';
 import { digestOfJson } from '../core/digest.ts';
 import { RatchetError } from '../core/errors.ts';
@@ -178,9 +178,8 @@ export async function assertAllowed(deps: Deps, input: PromoteInput): Promise<Al
   if (record.verdictDigest !== input.verdictDigest) throw new RatchetError('APPROVAL_VOID', `run ${record.runId} did not end in verdict ${input.verdictDigest}`);
   if ((await policyOf(deps, record)).mode === 'automatic') return { verdict, by: input.by, approvalDigest: null, approvedBy: [] };
   const promotion = await waitingPromotion(deps, input.run);
-  const [approvals, keys] = [await approvalsOf(deps, promotion), await keysById(deps)];
-  const counting = approvals.filter((approval) => approversOf(promotion, [approval], keys).length > 0);
-  const approvers = approversOf(promotion, counting, keys);
+  const counting = countingApprovals(promotion, await approvalsOf(deps, promotion), await keysById(deps));
+  const approvers = personsOf(counting);
   const needed = approversNeeded(promotion.policy.mode);
   if (approvers.length < needed) throw new RatchetError('APPROVAL_UNSIGNED', `${promotion.promotionId} has ${approvers.length} of ${needed} approvals that count`);
   const digests = counting.map(digestOfJson);

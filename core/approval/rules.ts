@@ -69,18 +69,22 @@ function assertMayDecide({ policy, requestedBy }: WaitingPromotion, { name }: Ap
   if (approvedBy.some((other) => samePerson(other, name))) throw new RatchetError('APPROVER_BARRED', `${name} has approved already: another person has to`);
 }
 
-/**
- * The persons whose kept approvals count for this promotion now, each once. An approval whose key was revoked since counts no longer.
- */
-export function approversOf(promotion: WaitingPromotion, approvals: readonly Approval[], keys: ReadonlyMap<string, ApproverKey>): string[] {
-  const persons = new Map<string, string>();
-  for (const approval of approvals) {
+/** Which kept approvals count for this promotion now. One whose key was revoked since counts no longer. */
+export function countingApprovals(promotion: WaitingPromotion, approvals: readonly Approval[], keys: ReadonlyMap<string, ApproverKey>): Approval[] {
+  return approvals.filter((approval) => {
     const { statement } = approval;
     const key = keys.get(statement?.keyId ?? '');
-    if (!statement || statement.decision !== 'approve' || !key || key.revoked !== null || key.publicKey !== approval.publicKey || key.name !== statement.by) continue;
-    if (!mayDecideIn(key, promotion.channel) || BOUND.some((field) => statement[field] !== promotion[field]) || faultsOf(approval).length > 0) continue;
-    if (promotion.policy.neverOneself && promotion.requestedBy !== null && samePerson(key.name, promotion.requestedBy)) continue;
-    if (!persons.has(canonicalName(key.name))) persons.set(canonicalName(key.name), key.name);
-  }
+    if (!statement || statement.decision !== 'approve' || !key || key.revoked !== null || key.publicKey !== approval.publicKey || key.name !== statement.by) return false;
+    if (!mayDecideIn(key, promotion.channel) || BOUND.some((field) => statement[field] !== promotion[field]) || faultsOf(approval).length > 0) return false;
+    return !(promotion.policy.neverOneself && promotion.requestedBy !== null && samePerson(key.name, promotion.requestedBy));
+  });
+}
+
+/** The persons behind approvals that count, each once. */
+export function personsOf(counting: readonly Approval[]): string[] {
+  const persons = new Map<string, string>();
+  for (const { by } of counting) if (!persons.has(canonicalName(by))) persons.set(canonicalName(by), by);
   return [...persons.values()];
 }
+
+export const approversOf = (...given: Parameters<typeof countingApprovals>): string[] => personsOf(countingApprovals(...given));

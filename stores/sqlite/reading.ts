@@ -37,9 +37,8 @@ const FAILURE = `SELECT f.seq, f.id, f.time, f.body, i.source, i.id AS interacti
   EXISTS (SELECT 1 FROM corrections AS c WHERE c.ref_source = i.source AND c.ref_id = i.id) AS corrected
   FROM failures AS f JOIN interactions AS i ON i.seq = f.interaction_seq`;
 
-/** Those whose interaction is here: a parked one becomes another document when it comes. */
-const MET_CORRECTIONS = `corrections AS c
-  WHERE EXISTS (SELECT 1 FROM interactions AS i WHERE i.identity_key = identity_key(c.ref_source, c.ref_id) AND i.source = c.ref_source AND i.id = c.ref_id)`;
+/** Of corrections those whose interaction is here: a parked one becomes another document when it comes. */
+const IS_MET = `EXISTS (SELECT 1 FROM interactions AS i WHERE i.identity_key = identity_key(c.ref_source, c.ref_id) AND i.source = c.ref_source AND i.id = c.ref_id)`;
 
 const asInteraction = (row: InteractionRow): StoredInteraction => ({
   seq: row.seq,
@@ -67,8 +66,8 @@ export function readingQueries(database: Database): Queries {
     return row;
   };
   database.define('identity_key', identityKey);
-  const digests = (from: string, workload: string, watermark: number): Digest[] =>
-    database.all<{ digest: Digest }>(`SELECT digest FROM ${from} AND workload = ? AND seq <= ? ORDER BY digest`, workload, watermark).map((row) => row.digest);
+  const digests = (table: string, workload: string, watermark: number, which = 'true'): Digest[] =>
+    database.all<{ digest: Digest }>(`SELECT digest FROM ${table} AS c WHERE workload = ? AND seq <= ? AND ${which} ORDER BY digest`, workload, watermark).map((row) => row.digest);
 
   return {
     async watermark(workload) {
@@ -80,7 +79,7 @@ export function readingQueries(database: Database): Queries {
     },
 
     async digestsUpTo(workload, watermark) {
-      return { interactions: digests('interactions WHERE true', workload, watermark), corrections: digests(MET_CORRECTIONS, workload, watermark) };
+      return { interactions: digests('interactions', workload, watermark), corrections: digests('corrections', workload, watermark, IS_MET) };
     },
 
     async interactions(wanted) {

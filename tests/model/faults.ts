@@ -149,8 +149,8 @@ export const FAULTS: readonly Fault[] = [
     kind: 'never a lost record',
     quick: true,
     file: 'stores/sqlite/reading.ts',
-    from: 'AND workload = ? AND seq <= ? ORDER BY digest`',
-    to: 'AND workload = ? AND seq < ? ORDER BY digest`',
+    from: 'WHERE workload = ? AND seq <= ? AND ${which}',
+    to: 'WHERE workload = ? AND seq < ? AND ${which}',
   },
   {
     name: 'a correction that comes again is another one',
