@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -13,6 +14,7 @@ import { pythonBin, repositoryRoot } from '../../infra/dev/paths.ts';
 import { freePorts } from '../../infra/dev/ports.ts';
 import { startProcess, untilReady, type RunningProcess } from '../../infra/dev/process.ts';
 import { ensureTopics } from '../../infra/setup.ts';
+import { selfSigned } from '../support/certificate.ts';
 import { STUB_BASE, startStubEngine, type StubEngine } from '../support/stub-engine.ts';
 import { until } from '../support/until.ts';
 
@@ -25,14 +27,14 @@ let engine: StubEngine;
 let gateway: RunningProcess;
 let url: string;
 
-async function startGateway(): Promise<void> {
+async function startGateway(tls: Record<string, string> = {}): Promise<void> {
   const [port = 0] = await freePorts(1);
-  url = `http://127.0.0.1:${port}`;
+  url = `${'RATCHET_TLS_CERT' in tls ? 'https' : 'http'}://127.0.0.1:${port}`;
   gateway = await startProcess({
     name: 'gateway',
     command: process.execPath,
     args: [join(repositoryRoot, 'workers', 'gateway.ts')],
-    env: { RATCHET_HOME: join(dir, 'home'), RATCHET_WORKLOADS: join(dir, 'workload.yaml'), KAFKA_BROKERS: kafka.brokers.join(','), VLLM_REPLICAS: engine.url, GATEWAY_PORT: String(port) },
+    env: { RATCHET_HOME: join(dir, 'home'), RATCHET_WORKLOADS: join(dir, 'workload.yaml'), KAFKA_BROKERS: kafka.brokers.join(','), VLLM_REPLICAS: engine.url, GATEWAY_PORT: String(port), ...tls },
     logDir: dir,
   });
   await untilReady(gateway, async () => (await fetch(`${url}/readyz`)).ok, { timeoutMs: 20_000 });
@@ -138,4 +140,22 @@ test('what was answered just before the end is flushed, and nothing of a prompt 
   const files = [join(dir, 'gateway.log'), join(dir, 'home', 'traces.jsonl')].map((file) => readFileSync(file, 'utf8'));
   expect(files[1]).toContain(`chat ${CHANNEL}`);
   for (const text of files) expect(text).not.toContain(SECRET);
+});
+
+test('with a certificate the process answers by TLS and not without, and publishes as before', async () => {
+  const { cert, key } = selfSigned();
+  const files = { RATCHET_TLS_CERT: join(dir, 'cert.pem'), RATCHET_TLS_KEY: join(dir, 'key.pem') };
+  writeFileSync(files.RATCHET_TLS_CERT, cert);
+  writeFileSync(files.RATCHET_TLS_KEY, key);
+  await gateway.stop();
+  const trusted = getCACertificates();
+  setDefaultCACertificates([...trusted, cert]);
+  try {
+    await startGateway(files);
+    expect(await ask('by-tls')).toBe(200);
+    await expect(fetch(`${url.replace('https', 'http')}/readyz`)).rejects.toThrow();
+    expect((await consumed(329)).ids).toContain('by-tls');
+  } finally {
+    setDefaultCACertificates(trusted);
+  }
 });

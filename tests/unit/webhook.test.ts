@@ -1,11 +1,13 @@
 // The webhook: which addresses it goes to, what its signature says to a receiver, and what it does with odd ones.
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { isPublicAddress } from '../../stores/webhook-address.ts';
 import { createWebhook, type WebhookOptions } from '../../stores/webhook.ts';
 import { parseConfig } from '../../workers/config.ts';
+import { selfSigned } from '../support/certificate.ts';
 
 const SECRET = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
 const servers: Server[] = [];
@@ -21,9 +23,9 @@ interface Got {
   body: string;
 }
 
-async function receiver(answer: (got: Got, respond: (status: number, headers?: Record<string, string>, body?: string) => void) => void): Promise<{ url: string; port: number; got: Got[] }> {
+async function receiver(answer: (got: Got, respond: (status: number, headers?: Record<string, string>, body?: string) => void) => void, tls?: { cert: string; key: string }): Promise<{ url: string; port: number; got: Got[] }> {
   const got: Got[] = [];
-  const server = createServer((req, res) => {
+  const listener: RequestListener = (req, res) => {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
@@ -31,11 +33,12 @@ async function receiver(answer: (got: Got, respond: (status: number, headers?: R
       got.push(one);
       answer(one, (status, headers = {}, body = '') => res.writeHead(status, headers).end(body));
     });
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/hook`, port, got };
+  return { url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}/hook`, port, got };
 }
 
 const notice = { id: 'msg_1', time: new Date('2026-01-02T03:04:05.678Z'), body: '{"type":"approval.waiting"}' };
@@ -66,6 +69,19 @@ describe('an address', () => {
 });
 
 describe('a message', () => {
+  it('goes by TLS to the receiver whose certificate is trusted, under the name that it is for, and to no other', async () => {
+    const made = selfSigned();
+    const { url, port, got } = await receiver((_got, respond) => respond(204), made);
+    const resolveAll = async () => [{ address: '127.0.0.1', family: 4 }];
+    expect(await send({ url, ca: made.cert })).toBe('sent');
+    expect(await send({ url: `https://localhost:${port}/hook`, ca: made.cert, resolveAll })).toBe('sent');
+    expect(accepts(SECRET, got[1] ?? { headers: {}, body: '' }, Math.floor(notice.time.getTime() / 1000))).toBe(true);
+    expect(await send({ url: `https://hooks.example:${port}/hook`, ca: made.cert, resolveAll })).toBe('WEBHOOK_UNAVAILABLE');
+    expect(await send({ url, ca: selfSigned().cert })).toBe('WEBHOOK_UNAVAILABLE');
+    expect(await send({ url })).toBe('WEBHOOK_UNAVAILABLE');
+    expect(got).toHaveLength(2);
+  });
+
   it('is signed so that a receiver can check it, and is old after five minutes', async () => {
     const { url, got } = await receiver((_got, respond) => respond(204));
     expect(await send({ url })).toBe('sent');
