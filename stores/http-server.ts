@@ -1,6 +1,6 @@
 // The HTTP servers of our processes: one way to bind, to speak TLS, and to end.
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { isIP, type AddressInfo, type Socket } from 'node:net';
@@ -42,7 +42,7 @@ export interface HttpServer {
   close(drained?: Promise<unknown>): Promise<void>;
 }
 
-/** Kubernetes and ACME clients replace files by links: looking at them works where change events do not. */
+/** Kubernetes and ACME clients replace files by links: reading them works where change events do not, and misses no change at the start. */
 const POLL_MS = 10_000;
 const MIN_VERSION: SecureVersion = 'TLSv1.2';
 const HANDSHAKE_MS = 10_000;
@@ -54,6 +54,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   if (files === undefined && !tls.mayBePlain && !isLoopback(host)) {
     throw new RatchetError('CONFIG_INVALID', `${setting}_HOST: beyond loopback it speaks TLS in production: set RATCHET_TLS_CERT and RATCHET_TLS_KEY, or RATCHET_TLS_PROXY=true where a proxy in front ends TLS`);
   }
+  let seen = files && bytesOf(files);
   const server = files === undefined ? createServer({ ...options.server }, onRequest) : createTlsServer({ ...options.server, ...readTls(files).context, handshakeTimeout: HANDSHAKE_MS }, onRequest);
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
   // Also those in the middle of a handshake, which the server does not count as its own yet.
@@ -66,8 +67,11 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     server.once('error', (error: NodeJS.ErrnoException) => reject(new RatchetError('CONFIG_INVALID', `${setting}_HOST, ${setting}_PORT: cannot listen on ${host}:${port} (${error.code})`)));
     server.listen(port, host, resolve);
   });
-  const again = (): void => {
+  const look = (): void => {
     if (files === undefined || !('setSecureContext' in server)) return;
+    const now = bytesOf(files);
+    if (now === seen) return;
+    seen = now;
     try {
       const { context, validTo } = readTls(files);
       server.setSecureContext(context);
@@ -77,13 +81,12 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
       options.logger?.warn({ error: safeMessage(error) }, 'the new TLS certificate cannot be used; the former one stays');
     }
   };
-  const watched = files === undefined ? [] : [files.cert, files.key];
-  for (const file of watched) watchFile(file, { interval: tls.pollMs ?? POLL_MS, persistent: false }, again);
+  const looks = files === undefined ? undefined : setInterval(look, tls.pollMs ?? POLL_MS).unref();
   const address = server.address() as AddressInfo;
   return {
     url: `${files === undefined ? 'http' : 'https'}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
     close: async (drained) => {
-      for (const file of watched) unwatchFile(file, again);
+      clearInterval(looks);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await drained;
       for (const socket of sockets) socket.destroy();
@@ -102,6 +105,16 @@ export function readTls(files: TlsFiles): { context: SecureContextOptions; valid
   attempt(() => createSecureContext(context), `RATCHET_TLS_CERT, RATCHET_TLS_KEY: TLS cannot be spoken with ${files.cert} and ${files.key}`);
   return { context, validTo: certificate.validToDate.toISOString() };
 }
+
+/** Of both; a file that is not there has none. */
+const bytesOf = ({ cert, key }: TlsFiles): string =>
+  [cert, key].map((path) => {
+    try {
+      return readFileSync(path, 'latin1');
+    } catch {
+      return '';
+    }
+  }).join('\0');
 
 function contentOf(path: string, name: string): Buffer {
   return attempt(() => readFileSync(path), `${name}: the file ${path} cannot be read`);
