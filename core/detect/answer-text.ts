@@ -12,21 +12,20 @@ export interface AnswerString {
 const MAX_STRINGS = 10_000;
 
 /** A name as a segment of an RFC 6901 pointer. */
-export const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+export const escapePointer = (name: string): string => (name.includes('/') || name.includes('~') ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name);
 
 /** All strings and names in a JSON value, depth first, without recursion. */
 export function stringsIn(value: unknown, base = ''): AnswerString[] {
   const found: AnswerString[] = [];
-  const pending: { value: unknown; pointer: string; isName?: true }[] = [{ value, pointer: base }];
+  const pending: { value: unknown; pointer: string; name: string | undefined }[] = [{ value, pointer: base, name: undefined }];
   for (let item = pending.pop(); item !== undefined && found.length < MAX_STRINGS; item = pending.pop()) {
-    const { value: inside, pointer } = item;
-    if (typeof inside === 'string') found.push(item.isName ? { text: inside, pointer, isName: true } : { text: inside, pointer });
-    else if (Array.isArray(inside)) for (let i = inside.length - 1; i >= 0; i -= 1) pending.push({ value: inside[i], pointer: `${pointer}/${i}` });
+    const { value: inside, pointer, name } = item;
+    if (name !== undefined && found.push({ text: name, pointer, isName: true }) === MAX_STRINGS) break;
+    if (typeof inside === 'string') found.push({ text: inside, pointer });
+    else if (Array.isArray(inside)) for (let i = inside.length - 1; i >= 0; i -= 1) pending.push({ value: inside[i], pointer: `${pointer}/${i}`, name: undefined });
     else if (typeof inside === 'object' && inside !== null) {
-      for (const [name, member] of Object.entries(inside).reverse()) {
-        const at = `${pointer}/${escapePointer(name)}`;
-        pending.push({ value: member, pointer: at }, { value: name, pointer: at, isName: true });
-      }
+      const names = Object.keys(inside);
+      for (let i = names.length - 1; i >= 0; i -= 1) pending.push({ value: (inside as Record<string, unknown>)[names[i] as string], pointer: `${pointer}/${escapePointer(names[i] as string)}`, name: names[i] });
     }
   }
   return found;
