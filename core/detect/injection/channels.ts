@@ -16,7 +16,7 @@ const MAX_CHANNELS = 100;
 
 function channelsIn(text: string): Channel[] {
   const found: Channel[] = [];
-  if (!/https?:|\/\//i.test(text)) return found;
+  if (!text.includes('//')) return found;
   for (const { index, 0: all, 1: bang, 2: url = '' } of text.matchAll(/(!?)\[[^\]\n]{0,300}\]\(\s*<?((?:https?:)?\/\/[^\s)>]{3,4000})/gi)) found.push({ kind: bang === '!' ? 'image' : 'link', url, start: index, end: index + all.length });
   for (const { index, 0: all, 1: tag = '', 2: url = '' } of text.matchAll(/<(img|a|iframe|script|link|form|object|embed|video|audio|source)\b[^<>]{0,300}?\b(?:src|href|action|data)\s*=\s*["']?((?:https?:)?\/\/[^\s"'<>]{3,4000})/gi)) found.push({ kind: tag.toLowerCase() === 'a' ? 'link' : tag.toLowerCase() === 'img' ? 'image' : 'html', url, start: index, end: index + all.length });
   for (const { index, 1: url = '', 0: all } of text.matchAll(/^\s{0,3}\[[^\]\n]{1,80}\]:\s*<?((?:https?:)?\/\/[^\s>]{3,4000})/gim)) found.push({ kind: 'link', url, start: index, end: index + all.length });
@@ -54,7 +54,7 @@ function fillsIn(url: string, scene: Scene): boolean {
 /** Signs of data leaving through the answer. */
 export function signsOfChannels(scene: Scene): Sign[] {
   const signs: Sign[] = [];
-  if (scene.untrusted.length === 0) return signs;
+  if (scene.untrusted.length === 0 || !scene.whole.text.includes('//')) return signs;
   for (const said of scene.said) for (const channel of channelsIn(said.text)) {
     const sign = signOf(scene, said, channel);
     if (sign) signs.push(sign);

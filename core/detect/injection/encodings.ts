@@ -1,8 +1,8 @@
 // What a text says in another form: base64, base32, hexadecimal, binary, Morse, URL escapes, leet, spelled out, backwards, shifted alphabets.
-import { flattened } from './text.ts';
+import { flattened, flattener } from './text.ts';
 
 /** Encodings are decoded up to this length: an answer that hides a word does so early. */
-const MAX_DECODE_LENGTH = 64 * 1024;
+export const MAX_DECODE_LENGTH = 64 * 1024;
 
 export interface Decoded {
   encoding: string;
@@ -25,6 +25,8 @@ export const atbash = (text: string): string => text.replace(/[a-z]/gi, (letter)
 /** Digits and signs read as the letters they stand for; i, l and 1 are one. */
 export const unleeted = (text: string): string => text.toLowerCase().replace(/[013457@$!|li]/g, (sign) => ({ '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '@': 'a', $: 's', '!': 'i', '|': 'i', l: 'i', i: 'i' })[sign] ?? sign);
 
+const flatUnleeted = flattener(unleeted);
+
 const MORSE: Record<string, string> = { '.-': 'a', '-...': 'b', '-.-.': 'c', '-..': 'd', '.': 'e', '..-.': 'f', '--.': 'g', '....': 'h', '..': 'i', '.---': 'j', '-.-': 'k', '.-..': 'l', '--': 'm', '-.': 'n', '---': 'o', '.--.': 'p', '--.-': 'q', '.-.': 'r', '...': 's', '-': 't', '..-': 'u', '...-': 'v', '.--': 'w', '-..-': 'x', '-.--': 'y', '--..': 'z', '-----': '0', '.----': '1', '..---': '2', '...--': '3', '....-': '4', '.....': '5', '-....': '6', '--...': '7', '---..': '8', '----.': '9' };
 
 /** RFC 4648, section 6; what is left over at the end is dropped. */
@@ -41,13 +43,33 @@ const SEXTETS = new Int8Array(128).fill(-1);
 SEXTETS.set([62], '-'.charCodeAt(0));
 SEXTETS.set([63], '_'.charCodeAt(0));
 
-/** Whether base64 begins like text, by its first two bytes: most words do not, and need no decoding. */
-function mayBeText(text: string, at: number): boolean {
-  const [a = 0, b = 0, c = 0] = [SEXTETS[text.charCodeAt(at)], SEXTETS[text.charCodeAt(at + 1)], SEXTETS[text.charCodeAt(at + 2)]];
-  const first = (a << 2) | (b >> 4);
-  const second = ((b & 15) << 4) | (c >> 2);
-  if (first < 0x80) return isTextByte(first) && (second < 0x80 ? isTextByte(second) : second >= 0xc2);
-  return first >= 0xc2 && second >= 0x80 && second < 0xc0;
+/** Whether base64 from `start` to `end` may be text in UTF-8, but for its last bytes: most words are none within a few letters, and need no decoding. */
+function mayBeText(text: string, start: number, end: number): boolean {
+  let bits = 0;
+  let read = 0;
+  /** Whole characters, bytes that the last one lacks, and whether one was broken off. */
+  let whole = 0;
+  let lacking = 0;
+  let isBroken = false;
+  for (let at = start; at < end; at += 1) {
+    bits = (bits << 6) | (SEXTETS[text.charCodeAt(at)] as number);
+    read += 6;
+    if (read < 8) continue;
+    read -= 8;
+    const byte = (bits >> read) & 0xff;
+    if (byte < 0x80) {
+      if (isBroken || lacking > 0 || !isTextByte(byte)) return false;
+      whole += 1;
+    } else if (byte < 0xc0 && lacking > 0) {
+      lacking -= 1;
+      if (lacking === 0) whole += 1;
+    } else {
+      isBroken ||= byte < 0xc0 || lacking > 0;
+      if (isBroken && whole === 0) return false;
+      lacking = byte < 0xc0 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+    }
+  }
+  return whole > 0;
 }
 
 /** Of ASCII: no control but white space (see `isReadable`). */
@@ -65,11 +87,14 @@ for (const sign of [...Array.from({ length: 128 }, (_, code) => String.fromCharC
 const MIN_BASE64 = 6;
 /** From this length on a line of base64 may go on in the next. */
 const WRAPPED = 60;
+/** Signs of its alphabet with nothing of base64 beside them. */
+const BASE32 = /^[A-Z2-7]{16,}$/;
 
 interface Survey {
   has: (row: keyof typeof ROW) => boolean;
-  /** Runs of base64 letters that begin like text; null where one may be wrapped. */
+  /** Runs of base64 letters that may be text; null where one may be wrapped. */
   base64: readonly string[] | null;
+  base32: readonly string[];
 }
 
 /**
@@ -81,9 +106,12 @@ function survey(text: string): Survey {
   let seen = 0;
   let start = 0;
   let base64: string[] | null = [];
+  const base32: string[] = [];
   const end = (at: number): void => {
+    if (at - start < MIN_BASE64) return;
     if (at - start >= WRAPPED) base64 = null;
-    else if (at - start >= MIN_BASE64 && mayBeText(text, start)) base64?.push(text.slice(start, at));
+    else if (mayBeText(text, start, at)) base64?.push(text.slice(start, at));
+    if (at - start >= 16 && BASE32.test(text.slice(start, at))) base32.push(text.slice(start, at));
   };
   for (let at = 0; at < text.length; at += 1) {
     const mask = ROW_MASKS[text.charCodeAt(at)] as number;
@@ -95,8 +123,11 @@ function survey(text: string): Survey {
     }
   }
   end(text.length);
-  return { has: (row) => (seen & (0x80 << (8 * ROW[row]))) !== 0, base64 };
+  return { has: (row) => (seen & (0x80 << (8 * ROW[row]))) !== 0, base64, base32 };
 }
+
+const hasUrlEscapes = (text: string): boolean => text.includes('%') && /%[0-9a-fA-F]{2}/.test(text);
+const hasCharacterEscapes = (text: string): boolean => (text.includes('\\u') || text.includes('&#')) && /\\u[0-9a-fA-F]{4}|&#x?[0-9a-fA-F]{2,6};/.test(text);
 
 /** Readable stretches of a text in base64, base32, hexadecimal, binary, Morse, URL or character escapes, as plain text. */
 export function decodedStretches(text: string): Decoded[] {
@@ -105,11 +136,11 @@ export function decodedStretches(text: string): Decoded[] {
   const keep = (encoding: string, plain: string): void => {
     if (isReadable(plain)) found.push({ encoding, text: plain });
   };
-  const { has, base64 } = survey(slice);
+  const { has, base64, base32 } = survey(slice);
   // A wrapped block is one: line breaks inside it are no part of the alphabet.
-  const tokens = base64 ?? (slice.match(/(?:[A-Za-z0-9+/_-]{60,}\r?\n)*[A-Za-z0-9+/_-]{6,}/g) ?? []).filter((token) => mayBeText(token, 0));
+  const tokens = base64 ?? (slice.match(/(?:[A-Za-z0-9+/_-]{60,}\r?\n)*[A-Za-z0-9+/_-]{6,}/g) ?? []).filter((token) => token.includes('\n') || mayBeText(token, 0, token.length));
   for (const token of tokens) keep('base64', Buffer.from(token, 'base64').toString('utf8').replace(/\ufffd+$/, ''));
-  for (const [token] of slice.matchAll(/(?<![\w+/-])[A-Z2-7]{16,}(?=={0,6}(?![\w+/-]))/g)) keep('base32', fromBase32(token));
+  for (const token of base32) keep('base32', fromBase32(token));
   if (has('hex')) for (const [token] of slice.matchAll(/(?:(?:\\x|0x|\b)?[0-9a-fA-F]{2}[\s:,]{0,2}){4,}/g)) keep('hex', Buffer.from(token.replace(/\\x|0x|[\s:,]/g, ''), 'hex').toString('utf8'));
   if (has('binary')) for (const [token] of slice.matchAll(/(?:\b[01]{8}\b\s?){3,}/g)) keep('binary', String.fromCharCode(...token.trim().split(/\s/).map((byte) => parseInt(byte, 2))));
   if (has('morse')) {
@@ -118,8 +149,8 @@ export function decodedStretches(text: string): Decoded[] {
       keep('morse', letters.join(' '));
     }
   }
-  if (/%[0-9a-fA-F]{2}/.test(slice)) keep('url', slice.replace(/\+/g, ' ').replace(/(?:%[0-9a-fA-F]{2})+/g, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8')));
-  if (/\\u[0-9a-fA-F]{4}|&#x?[0-9a-fA-F]{2,6};/.test(slice)) keep('escapes', slice.replace(/\\u([0-9a-fA-F]{4})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16))).replace(/&#(x?)([0-9a-fA-F]{2,5});/g, (_, hex: string, code: string) => String.fromCharCode(parseInt(code, hex ? 16 : 10))));
+  if (hasUrlEscapes(slice)) keep('url', slice.replace(/\+/g, ' ').replace(/(?:%[0-9a-fA-F]{2})+/g, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8')));
+  if (hasCharacterEscapes(slice)) keep('escapes', slice.replace(/\\u([0-9a-fA-F]{4})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16))).replace(/&#(x?)([0-9a-fA-F]{2,5});/g, (_, hex: string, code: string) => String.fromCharCode(parseInt(code, hex ? 16 : 10))));
   return found;
 }
 
@@ -139,6 +170,9 @@ export class Haystacks {
     this.#text = text;
     this.#flat = flat;
   }
+  get isEscaped(): boolean {
+    return hasUrlEscapes(this.#text) || hasCharacterEscapes(this.#text);
+  }
   get decoded(): readonly Decoded[] {
     return (this.#decoded ??= decodedStretches(this.#text).map(({ encoding, text }) => ({ encoding, text: flattened(text) })));
   }
@@ -147,7 +181,7 @@ export class Haystacks {
   }
   /** Empty where no letter stands beside a digit or sign that may be one. */
   get unleeted(): string {
-    return (this.#unleeted ??= /[a-z][013457@$!|]|[013457@$!|][a-z]/i.test(this.#text) ? flattened(unleeted(this.#text)) : '');
+    return (this.#unleeted ??= /[a-z][013457@$!|]|[013457@$!|][a-z]/i.test(this.#text) ? flatUnleeted(this.#text) : '');
   }
   get compact(): string {
     return (this.#compact ??= this.#flat.length < MAX_DECODE_LENGTH ? this.#flat.replaceAll(' ', '') : '');

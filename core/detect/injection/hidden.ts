@@ -76,7 +76,7 @@ function onlyInjected(scene: Scene, text: string): boolean {
 /** A link, an address or a handle that only an instruction brought up, given by the answer as its own. */
 function signOfLink(scene: Scene, link: string, detail: string): Sign | null {
   const needle = link.toLowerCase().replace(/^https?:\/\/(?:www\.)?|^www\./, '');
-  if (needle.length < 4 || scene.trusted.toLowerCase().includes(needle) || scene.material.toLowerCase().includes(needle)) return null;
+  if (needle.length < 4 || !scene.whole.text.toLowerCase().includes(needle) || scene.trusted.toLowerCase().includes(needle) || scene.material.toLowerCase().includes(needle)) return null;
   let spoken: Sign | null = null;
   for (const said of scene.said) {
     const start = said.text.toLowerCase().indexOf(needle);
@@ -133,8 +133,7 @@ function signOfTopic(scene: Scene, { text, strength, verb }: Instruction, detail
   const asks = stemOf(verb);
   const isTopic = ([stem, times]: readonly [string, number]): boolean => stem !== asks && !scene.trustedStems.has(stem) && scene.timesOf(stem) <= times;
   // By far most answers say nothing of it, and need no closer look.
-  const inAnswer = stemsSaid(scene);
-  if (!matter.own.some((own) => inAnswer.has(own[0]) && isTopic(own))) return null;
+  if (!matter.own.some((own) => scene.whole.flatStems.has(own[0]) && isTopic(own) && stemsSaid(scene).has(own[0]))) return null;
   // What is to be said word for word is looked for word for word, unless it is a sentence that may be put in other words.
   const handedOut = new Set((strength === 'addressed' ? literals : []).filter((literal) => contentStems(literal).length <= 3).flatMap(contentStems));
   const topic = new Set(matter.own.filter((own) => !handedOut.has(own[0]) && isTopic(own)).map(([stem]) => stem));

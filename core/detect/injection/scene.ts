@@ -39,11 +39,12 @@ class Part {
 /** A text comes again when its record is redacted, and with every later turn of its conversation. */
 const partOf = remembered((text) => new Part(text));
 
-/** What one string of an answer says; each view made once, when asked for. */
-class Wording {
+/** What one string of an answer says, or all of them; each view made once, when asked for. */
+export class Wording {
   readonly text: string;
   #flat?: string;
   #haystacks?: Haystacks;
+  #flatStems?: ReadonlySet<string>;
   #sentences?: readonly Sentence[];
   #stems?: readonly (readonly string[])[];
   constructor(text: string) {
@@ -54,6 +55,9 @@ class Wording {
   }
   get haystacks(): Haystacks {
     return (this.#haystacks ??= new Haystacks(this.text, this.flat));
+  }
+  get flatStems(): ReadonlySet<string> {
+    return (this.#flatStems ??= new Set(stemsOfFlat(this.flat)));
   }
   get sentences(): readonly Sentence[] {
     return (this.#sentences ??= sentencesIn(this.text));
@@ -71,23 +75,25 @@ const wordingOf = remembered((text) => new Wording(text), { texts: 256 });
 export class Utterance {
   readonly text: string;
   readonly pointer: string | undefined;
-  readonly #wording: Wording;
+  #wording?: Wording;
   constructor({ text, pointer }: AnswerString) {
     this.text = text;
     this.pointer = pointer;
-    this.#wording = wordingOf(text);
+  }
+  get wording(): Wording {
+    return (this.#wording ??= wordingOf(this.text));
   }
   get flat(): string {
-    return this.#wording.flat;
+    return this.wording.flat;
   }
   get haystacks(): Haystacks {
-    return this.#wording.haystacks;
+    return this.wording.haystacks;
   }
   get sentences(): readonly Sentence[] {
-    return this.#wording.sentences;
+    return this.wording.sentences;
   }
   get stems(): readonly (readonly string[])[] {
-    return this.#wording.stems;
+    return this.wording.stems;
   }
   /** Evidence's place: offsets in the answer's own text, a pointer elsewhere. */
   place(start?: number, end?: number): { start?: number; end?: number; pointer?: string } {
@@ -95,6 +101,9 @@ export class Utterance {
     return start === undefined || end === undefined ? {} : { start, end };
   }
 }
+
+/** Stands between strings that are read as one: no word, sentence's end, space or sign of an encoding. */
+const BETWEEN = '\x7f';
 
 export class Scene {
   /** Text from outside, part by part. */
@@ -135,6 +144,10 @@ export class Scene {
   #view<T>(name: string, make: () => T): T {
     if (!this.#views.has(name)) this.#views.set(name, make());
     return this.#views.get(name) as T;
+  }
+  /** All that the answer says: what is not in it is in none of its strings, and most answers have dozens. */
+  get whole(): Wording {
+    return this.#view('whole', () => (this.said.length === 1 ? (this.said[0] as Utterance).wording : new Wording(this.said.map(({ text }) => text).join(BETWEEN))));
   }
   get untrustedFlat(): string[] {
     return this.#view('untrustedFlat', () => this.untrusted.map(normalised));

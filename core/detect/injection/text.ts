@@ -8,12 +8,43 @@ const ACCENTS = /[\u0300-\u036f]/g;
 const LOOK_ALIKES: Readonly<Record<string, string>> = { '\u0430': 'a', '\u0435': 'e', '\u043e': 'o', '\u0440': 'p', '\u0441': 'c', '\u0443': 'y', '\u0445': 'x', '\u0456': 'i', '\u0458': 'j', '\u0455': 's', '\u04bb': 'h', '\u0501': 'd', '\u051b': 'q', '\u051d': 'w', '\u043a': 'k', '\u043c': 'm', '\u0442': 't', '\u043d': 'h', '\u0432': 'b', '\u03b1': 'a', '\u03b5': 'e', '\u03bf': 'o', '\u03c1': 'p', '\u03bd': 'v', '\u03c4': 't', '\u03b9': 'i', '\u03ba': 'k', '\u03c5': 'u', '\u03c7': 'x', '\u03b7': 'n', '\u03c9': 'w' };
 
 /** Lower-case, NFKC, without accents and invisible characters; everything but letters, digits, underscores and pictographs is one space. */
-export function flattened(text: string): string {
-  // Plain ASCII, the common case, needs no Unicode work.
-  if (isAscii(text)) return text.toLowerCase().replace(/[^a-z0-9_]+/g, ' ').trim();
+function flattenedWhole(text: string): string {
   const flat = text.normalize('NFKD').replace(ACCENTS, '').replace(INVISIBLE, '').normalize('NFC');
   return flat.toLowerCase().replace(/[^\p{L}\p{N}\p{M}_\p{Extended_Pictographic}]+/gu, ' ').trim();
 }
+
+/** What becomes of a character in a flat text, beside the characters of Latin-1; 0: not looked up yet. */
+const NOTHING = 1;
+const BY_CONTEXT = 2;
+const SPACE = 32;
+const flatBytes = Buffer.alloc(0x10000);
+
+/**
+ * Flattens what `prepare` makes of a text. Most characters give the same wherever they stand: a text of them goes by a table.
+ * @param prepare works character by character
+ */
+export function flattener(prepare: (text: string) => string): (text: string) => string {
+  const table = new Uint8Array(0x10000);
+  const lookUp = (code: number): number => {
+    const inside = flattenedWhole(`a${prepare(String.fromCharCode(code))}b`).slice(1, -1);
+    const isFixed = inside.length <= 1 && inside.charCodeAt(0) < 0x100 && (code < 0xd800 || code > 0xdfff);
+    return (table[code] = inside === '' ? NOTHING : isFixed ? inside.charCodeAt(0) : BY_CONTEXT);
+  };
+  const byTable = (text: string): string | null => {
+    let length = 0;
+    for (let at = 0; at < text.length; at += 1) {
+      const code = text.charCodeAt(at);
+      const sign = table[code] || lookUp(code);
+      if (sign === BY_CONTEXT) return null;
+      if (sign > SPACE || (sign === SPACE && length > 0 && flatBytes[length - 1] !== SPACE)) flatBytes[length++] = sign;
+    }
+    return flatBytes.toString('latin1', 0, length > 0 && flatBytes[length - 1] === SPACE ? length - 1 : length);
+  };
+  return (text) => (text.length <= flatBytes.length ? byTable(text) : null) ?? flattenedWhole(prepare(text));
+}
+
+/** The text as most checks compare it. */
+export const flattened = flattener((text) => text);
 
 /** The same, for texts that are asked for again and again. */
 export const normalised = remembered(flattened);

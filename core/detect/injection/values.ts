@@ -1,7 +1,7 @@
 // Whether an answer says a value that only injected text wants: in plain words or disguised, meant or quoted.
 import { remembered } from '../../remembered.ts';
-import { atbash, reversed, shifted, unleeted } from './encodings.ts';
-import type { Scene, Utterance } from './scene.ts';
+import { atbash, MAX_DECODE_LENGTH, reversed, shifted, unleeted } from './encodings.ts';
+import type { Scene, Utterance, Wording } from './scene.ts';
 import type { Sign } from './signs.ts';
 import { isTalkedAbout, sentenceAt } from './talk.ts';
 import { findWhole, isAscii, latinised, normalised, squeezed } from './text.ts';
@@ -11,6 +11,8 @@ export interface Value {
   /** Set where the value is mostly signs: it is looked for as it stands. */
   exact: string | null;
   words: number;
+  /** Its first words, of five characters or more together; empty where it has fewer than three. */
+  start: string;
   reversed: string;
   rot13: string;
   compact: string;
@@ -22,10 +24,12 @@ export const valueOf = remembered((text): Value => {
   const plain = normalised(text);
   const signs = text.replace(/\s/g, '').length;
   const letters = plain.replaceAll(' ', '');
+  const words = plain === '' ? 0 : plain.split(' ').length;
   return {
     plain,
     exact: letters.length < 4 || letters.length < signs * 0.5 ? squeezed(text) : null,
-    words: plain === '' ? 0 : plain.split(' ').length,
+    words,
+    start: words < 3 ? '' : (/^.{4}[^ ]+/u.exec(plain)?.[0] ?? ''),
     // Short words read backwards or shifted are too often words themselves.
     reversed: letters.length >= 6 && reversed(plain) !== plain ? reversed(plain) : '',
     rot13: letters.length >= 6 && shifted(plain, 13) !== plain ? shifted(plain, 13) : '',
@@ -34,11 +38,26 @@ export const valueOf = remembered((text): Value => {
   };
 }, { texts: 1_000 });
 
+/** Letters of a value that is found where spaces were left out. */
+const MIN_COMPACT = 12;
+
 interface Hit {
   form: string;
   /** Offset in the flat text, or -1 where the value is disguised. */
   at: number;
   needle: string;
+}
+
+/** Whether the value, a form or the beginning of it may be in a text, also as a part of longer words. */
+function mayBeIn({ text, flat, haystacks }: Wording, value: Value): boolean {
+  // Encodings are decoded to a certain length, and escapes string by string.
+  if (Math.max(text.length, flat.length) >= MAX_DECODE_LENGTH || haystacks.isEscaped) return true;
+  const has = (haystack: string, needle: string): boolean => needle !== '' && haystack.includes(needle);
+  return (
+    has(flat, value.plain) || has(flat, value.start) || has(flat, value.reversed) || has(flat, value.rot13) || has(haystacks.unleeted, value.unleeted) || has(haystacks.spelled, value.compact) ||
+    haystacks.decoded.some((decoded) => has(decoded.text, value.plain)) || (value.compact.length >= MIN_COMPACT && has(haystacks.compact, value.compact)) ||
+    has(latinised(flat) ?? '', value.plain) || (value.exact !== null && has(squeezed(text), value.exact))
+  );
 }
 
 /**
@@ -70,7 +89,7 @@ export function findValue(said: Utterance, value: Value, isOrdinary: (needle: st
   if (value.compact.length >= 5 && haystacks.spelled.includes(value.compact)) return { form: 'spelled', at: -1, needle: '' };
   if (value.unleeted !== '' && findWhole(haystacks.unleeted, value.unleeted) >= 0 && (plainToo || !flat.includes(value.plain))) return { form: 'leet', at: -1, needle: '' };
   // Run together, as where spaces were to be left out; a word of that length may stand inside a longer run.
-  if (plainToo && value.compact.length >= 12 && (value.words > 1 ? haystacks.compact : flat).includes(value.compact)) return { form: 'compact', at: -1, needle: '' };
+  if (plainToo && value.compact.length >= MIN_COMPACT && (value.words > 1 ? haystacks.compact : flat).includes(value.compact)) return { form: 'compact', at: -1, needle: '' };
   const latin = latinised(flat);
   if (latin !== null && findWhole(latin, value.plain) >= 0) return { form: 'look_alike', at: -1, needle: '' };
   return null;
@@ -120,6 +139,7 @@ export function offsetsOf(text: string, words: string): { start: number; end: nu
 export function signOfValue(scene: Scene, text: string, rule: string, detail: string, confidence: number, plainToo = true): Sign | null {
   const value = valueOf(text);
   if (value.plain === '' && !value.exact) return null;
+  if (scene.said.length > 1 && !mayBeIn(scene.whole, value)) return null;
   if (value.exact === null ? findWhole(scene.askedFlat, value.plain) >= 0 : value.exact !== '' && squeezed(scene.asked).includes(value.exact)) return null;
   // One word backwards may be a word itself: it counts where the text from outside says it forwards.
   const isObscure = value.words === 1 && !/\d/.test(value.plain) && !scene.untrustedFlat.some((source) => findWhole(source, value.plain) >= 0);
