@@ -1,7 +1,7 @@
 // Whether an answer has the form that was asked for: JSON, words or calls, whole, and not a refusal. One fault, one class.
 import type { DetectorSettings, Evidence, FailureClass, Interaction, Tool, ToolCall } from '../contracts/index.ts';
 import { judgeJson, JSON_DETECTOR, type JsonVerdict } from './json.ts';
-import { stringsIn } from './answer-text.ts';
+import { stringsIn, type AnswerString } from './answer-text.ts';
 import { findRefusal, findRefusalInJson, REFUSAL_DETECTOR } from './refusal.ts';
 import { judgeSchema, SCHEMA_DETECTOR } from './schema.ts';
 import { judgeToolCalls, TOOL_CALL_DETECTOR } from './tool-calls.ts';
@@ -15,8 +15,8 @@ type FormInput = Pick<Interaction, 'tools' | 'outputSchema' | 'answer' | 'finish
 export interface Form {
   /** The answer came to its end and is what was asked for, so that something can be missing from it. */
   whole: boolean;
-  /** The answer as JSON, where it was to be JSON and is. */
-  json: (JsonVerdict & { kind: 'json' }) | null;
+  /** What the answer says string by string, where it was to be JSON and is; null: it is one text. */
+  strings: readonly AnswerString[] | null;
   /** The calls of the answer, those written into its text included. */
   calls: readonly ToolCall[];
   /** The last of the calls is there in full. */
@@ -44,13 +44,14 @@ export function judgeForm(input: FormInput, settings: DetectorSettings, add: Add
     if (bare) return judgeWritten(bare, input, settings, add);
   }
   if (verdict.kind === 'json') {
-    const refusal = refusalIn(verdict, text, settings);
+    const strings = stringsIn(verdict.value);
+    const refusal = refusalIn(strings, text, settings);
     if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.9);
     if (outputSchema) addSchema(add, verdict, outputSchema);
-    return { whole: true, json: verdict, calls: [], callsAreWhole: false };
+    return { whole: true, strings, calls: [], callsAreWhole: false };
   }
   addMalformed(add, verdict, text, finishReason, settings);
-  return { whole: false, json: null, calls: [], callsAreWhole: false };
+  return { whole: false, strings: null, calls: [], callsAreWhole: false };
 }
 
 function judgeCalls(calls: readonly ToolCall[], { tools, finishReason }: FormInput, settings: DetectorSettings, add: AddFinding): Form {
@@ -59,7 +60,7 @@ function judgeCalls(calls: readonly ToolCall[], { tools, finishReason }: FormInp
   add('truncated', TRUNCATION_DETECTOR, verdict.truncated);
   add('schema_invalid', TOOL_CALL_DETECTOR, verdict.schemaInvalid);
   add('undetermined', TOOL_CALL_DETECTOR, verdict.undetermined);
-  return { whole: false, json: null, calls, callsAreWhole: verdict.truncated.length === 0 };
+  return { whole: false, strings: null, calls, callsAreWhole: verdict.truncated.length === 0 };
 }
 
 interface Written {
@@ -101,7 +102,7 @@ function judgeWritten({ read, calls }: Written, input: FormInput, settings: Dete
   const stop = read?.stop ?? null;
   if (stop && stop.why !== 'call_syntax' && wasCut(input.finishReason) && (stop.why === 'not_closed' || stop.fault.atEnd)) {
     add('truncated', TRUNCATION_DETECTOR, [cutAt(text.length)]);
-    return { whole: false, json: null, calls: [], callsAreWhole: false };
+    return { whole: false, strings: null, calls: [], callsAreWhole: false };
   }
   const invalid: Evidence[] = [];
   if (read && !settings.envelopes.includes('tool_call_tag')) invalid.push({ rule: 'call_written_as_text', ...place });
@@ -111,7 +112,7 @@ function judgeWritten({ read, calls }: Written, input: FormInput, settings: Dete
   const named = calls.flatMap(({ name, arguments: given }) => (name === null ? [] : [{ name, arguments: given }]));
   add('tool_call_invalid', TOOL_CALL_DETECTOR, invalid);
   // At most one finding of a class and detector.
-  return invalid.length > 0 || named.length === 0 ? { whole: false, json: null, calls: named, callsAreWhole: stop === null } : judgeCalls(named, input, settings, add);
+  return invalid.length > 0 || named.length === 0 ? { whole: false, strings: null, calls: named, callsAreWhole: stop === null } : judgeCalls(named, input, settings, add);
 }
 
 function judgeWords({ answer: { text }, finishReason }: FormInput, settings: DetectorSettings, add: AddFinding): Form {
@@ -120,21 +121,23 @@ function judgeWords({ answer: { text }, finishReason }: FormInput, settings: Det
   else if (refusal) add('refusal', REFUSAL_DETECTOR, [refusal], 0.9);
   else if (wasWithheld(finishReason)) add('undetermined', TRUNCATION_DETECTOR, [{ rule: finishReason }]);
   else if (settings.expect === 'tool_calls') add('tool_call_invalid', TOOL_CALL_DETECTOR, [{ rule: 'no_call' }]);
-  return { whole: refusal === null && !wasCut(finishReason) && !wasWithheld(finishReason), json: null, calls: [], callsAreWhole: false };
+  return { whole: refusal === null && !wasCut(finishReason) && !wasWithheld(finishReason), strings: null, calls: [], callsAreWhole: false };
 }
 
-/** A word that every refusal has in one of its languages; most JSON has none of them. */
+/** A word that every refusal has in one of its languages. */
 const REFUSAL_WORD = /can['’]?t|cannot|can not|could|unable|not |won['’]t|decline|refuse|nicht|keine|ne (?:peux|puis)|posible|puedo/i;
 const MAX_REFUSAL_LENGTH = 2_000;
 
-const refusalIn = ({ value }: JsonVerdict & { kind: 'json' }, text: string, settings: DetectorSettings): Evidence | null =>
-  text.length <= MAX_REFUSAL_LENGTH && REFUSAL_WORD.test(text) ? findRefusalInJson(stringsIn(value), settings) : null;
+function refusalIn(strings: readonly AnswerString[], text: string, settings: DetectorSettings): Evidence | null {
+  const refusal = text.length <= MAX_REFUSAL_LENGTH ? findRefusalInJson(strings, settings) : null;
+  return refusal && REFUSAL_WORD.test(text) ? refusal : null;
+}
 
 /** A short JSON object where any text would do. */
 function refusalInJsonText(text: string, settings: DetectorSettings): Evidence | null {
   if (text.length > MAX_REFUSAL_LENGTH || !/^\s*(?:```\w*\s*)?\{/.test(text)) return null;
   const verdict = judgeJson(text, settings);
-  return verdict.kind === 'json' ? refusalIn(verdict, text, settings) : null;
+  return verdict.kind === 'json' ? refusalIn(stringsIn(verdict.value), text, settings) : null;
 }
 
 function addSchema(add: AddFinding, json: JsonVerdict & { kind: 'json' }, schema: object): void {

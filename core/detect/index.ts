@@ -62,9 +62,8 @@ export function judge(input: DetectionInput, settings: DetectorSettings, options
     return { findings, injection: 'undetermined' };
   }
 
-  const { whole, json, calls, callsAreWhole } = judgeForm(input, settings, add);
-  const strings = json === null ? [{ text }] : isRead(messages, settings, options) ? stringsIn(json.value) : [];
-  const said: AnswerString[] = [...strings, ...calls.flatMap((call, index) => saidByCall(call.arguments, index))];
+  const { whole, strings, calls, callsAreWhole } = judgeForm(input, settings, add);
+  const said: AnswerString[] = [...(strings ?? [{ text }]), ...calls.flatMap((call, index) => saidByCall(call.arguments, index))];
   const injection = judgeInjection({ messages, said, answer, finishReason }, settings, options);
   if (injection.outcome === 'followed') add('injection_followed', INJECTION_DETECTOR, injection.evidence, injection.confidence);
   if (hasRules(settings)) {
@@ -75,10 +74,6 @@ export function judge(input: DetectionInput, settings: DetectorSettings, options
   }
   return { findings, injection: injection.outcome };
 }
-
-/** Whether anything looks into the strings of a JSON answer: most answers have only their form judged. */
-const isRead = (messages: DetectionInput['messages'], settings: DetectorSettings, { canaries = [], goals = [] }: DetectionOptions): boolean =>
-  hasRules(settings) || settings.canaries.length + settings.goals.length + canaries.length + goals.length > 0 || messages.some(({ parts }) => parts.some(({ trusted }) => !trusted));
 
 /** What is odd about an answer without being a failure: its envelope, repeated keys, unsafe numbers, lone surrogates, equal calls. */
 export function notesOn(input: DetectionInput, settings: DetectorSettings): Evidence[] {

@@ -63,8 +63,11 @@ const MAX_FILLED = 3;
  */
 export function findRefusalInJson(strings: readonly AnswerString[], settings: DetectorSettings): Evidence | null {
   if (settings.mayRefuse === true) return null;
-  const filled = strings.filter(({ text, pointer = '' }) => !pointer.endsWith(`/${text}`) && text.trim() !== '' && text.length > 3);
-  if (filled.length > MAX_FILLED) return null;
+  const filled: AnswerString[] = [];
+  for (const string of strings) {
+    const { text, pointer = '' } = string;
+    if (text.length > 3 && !pointer.endsWith(`/${text}`) && text.trim() !== '' && filled.push(string) > MAX_FILLED) return null;
+  }
   for (const { text, pointer = '' } of filled) {
     if (SPEAKING.test(pointer) && refusalIn(text, true)) return { rule: ruleOf(settings), pointer };
   }

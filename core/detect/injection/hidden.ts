@@ -131,16 +131,16 @@ const OFFERS_THE_USER = /\byou (?:can|may|could|might)\b/i;
 function signOfTopic(scene: Scene, { text, strength, verb }: Instruction, detail: string): Sign | null {
   const { literals, matter } = wishesOf(text);
   const asks = stemOf(verb);
-  const isTopic = ([stem, times]: readonly [string, number]): boolean => stem !== asks && !scene.trustedStems.has(stem) && scene.timesOf(stem) <= times;
-  // By far most answers say nothing of it, and need no closer look.
-  if (!matter.own.some((own) => scene.whole.flatStems.has(own[0]) && isTopic(own) && stemsSaid(scene).has(own[0]))) return null;
   // What is to be said word for word is looked for word for word, unless it is a sentence that may be put in other words.
   const handedOut = new Set((strength === 'addressed' ? literals : []).filter((literal) => contentStems(literal).length <= 3).flatMap(contentStems));
-  const topic = new Set(matter.own.filter((own) => !handedOut.has(own[0]) && isTopic(own)).map(([stem]) => stem));
+  const topic = new Set(matter.own.flatMap(([stem, times]) => (stem === asks || handedOut.has(stem) || scene.trustedStems.has(stem) || scene.timesOf(stem) > times ? [] : [stem])));
   // Most of what it speaks of is the material's own matter.
   const carried = matter.own.filter(([stem]) => stem !== asks).length;
+  if (topic.size < (strength === 'addressed' ? 1 : 2) || topic.size < carried * (strength === 'addressed' ? 0.34 : 0.65)) return null;
+  // By far most answers say nothing of it, and need no closer look.
+  if (![...topic].some((stem) => scene.whole.flatStems.has(stem) && stemsSaid(scene).has(stem))) return null;
   const leaves = strength === 'addressed' && leavesItsTask(scene);
-  if (topic.size < (leaves ? 1 : 2) || topic.size < carried * (strength === 'addressed' ? 0.34 : 0.65)) return null;
+  if (topic.size < 2 && !leaves) return null;
   const needed = leaves ? 1 : Math.max(2, Math.ceil(topic.size * 0.5));
   const spread = spreadOf(scene);
   let best = 0;

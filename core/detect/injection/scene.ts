@@ -115,7 +115,8 @@ export class Scene {
   readonly instructed: string;
   /** Both. */
   readonly trusted: string;
-  readonly said: readonly Utterance[];
+  readonly #strings: readonly AnswerString[];
+  #said?: readonly Utterance[];
   readonly #views = new Map<string, unknown>();
 
   constructor(messages: Interaction['messages'], said: readonly AnswerString[]) {
@@ -138,12 +139,15 @@ export class Scene {
     this.asked = asked.join('\n');
     this.instructed = system.join('\n');
     this.trusted = [...system, ...asked].join('\n');
-    this.said = said.filter(({ text }) => text !== '').map((string) => new Utterance(string));
+    this.#strings = said;
   }
 
   #view<T>(name: string, make: () => T): T {
     if (!this.#views.has(name)) this.#views.set(name, make());
     return this.#views.get(name) as T;
+  }
+  get said(): readonly Utterance[] {
+    return (this.#said ??= this.#strings.filter(({ text }) => text !== '').map((string) => new Utterance(string)));
   }
   /** All that the answer says: what is not in it is in none of its strings, and most answers have dozens. */
   get whole(): Wording {
