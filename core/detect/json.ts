@@ -24,6 +24,7 @@ export interface JsonSettings {
  * parser refuse a byte order mark); offsets count UTF-16 code units of `text`.
  */
 export function judgeJson(text: string, settings: JsonSettings): JsonVerdict {
+  if (!hasJsonEnds(text)) return explain(text, settings);
   let value: unknown;
   try {
     value = JSON.parse(text) as unknown;
@@ -31,6 +32,16 @@ export function judgeJson(text: string, settings: JsonSettings): JsonVerdict {
     return explain(text, settings);
   }
   return allowed({ kind: 'json', value, envelope: 'bare', start: 0, end: text.length }, settings);
+}
+
+/** First and last character of a JSON text. */
+const ENDS = /^(?:\{\}|\[\]|""|[-\d]\d|[tf]e|nl)$/;
+
+/** Most texts that are no JSON show it there, and an exception takes as long as reading a long one. */
+function hasJsonEnds(text: string): boolean {
+  let end = text.length - 1;
+  while (end > 0 && text.charCodeAt(end) <= 0x20) end -= 1;
+  return ENDS.test(text.charAt(skipSpace(text, 0)) + text.charAt(end));
 }
 
 type Json = JsonVerdict & { kind: 'json' };

@@ -141,7 +141,7 @@ export function decodedStretches(text: string): Decoded[] {
   const tokens = base64 ?? (slice.match(/(?:[A-Za-z0-9+/_-]{60,}\r?\n)*[A-Za-z0-9+/_-]{6,}/g) ?? []).filter((token) => token.includes('\n') || mayBeText(token, 0, token.length));
   for (const token of tokens) keep('base64', Buffer.from(token, 'base64').toString('utf8').replace(/\ufffd+$/, ''));
   for (const token of base32) keep('base32', fromBase32(token));
-  if (has('hex')) for (const [token] of slice.matchAll(/(?:(?:\\x|0x|\b)?[0-9a-fA-F]{2}[\s:,]{0,2}){4,}/g)) keep('hex', Buffer.from(token.replace(/\\x|0x|[\s:,]/g, ''), 'hex').toString('utf8'));
+  if (has('hex')) for (const [token] of slice.matchAll(/[0-9a-fA-F]{2}[\s:,]{0,2}(?:(?:\\x|0x)?[0-9a-fA-F]{2}[\s:,]{0,2}){3,}/g)) keep('hex', Buffer.from(token.replace(/\\x|0x|[\s:,]/g, ''), 'hex').toString('utf8'));
   if (has('binary')) for (const [token] of slice.matchAll(/(?:\b[01]{8}\b\s?){3,}/g)) keep('binary', String.fromCharCode(...token.trim().split(/\s/).map((byte) => parseInt(byte, 2))));
   if (has('morse')) {
     for (const [token] of slice.matchAll(/(?:[.·•\-–−_]{1,6}[ /|]{1,3}){5,}[.·•\-–−_]{0,6}/g)) {
