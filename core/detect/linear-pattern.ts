@@ -102,8 +102,31 @@ function compile(pattern: PatternNode, flags: string): Program {
 
 const isAnchored = (node: PatternNode): boolean => (node.type === 'sequence' ? node.items[0] !== undefined && isAnchored(node.items[0]) : node.type === 'assert' && node.assertion === 'start');
 
+/** Where the program is between two characters. */
+interface Stop {
+  /** Instructions that wait for a character. */
+  waiting: readonly number[];
+  /** By the next character and what stands around it, as far as it is known. */
+  next: Map<number, Step> | null;
+}
+
+/** What a character leads to: steps and matches of those that waited for it, and of those that enter behind it. */
+interface Step {
+  to: Stop;
+  steps: number;
+  matches: boolean;
+  entrySteps: number;
+  entryMatches: boolean;
+}
+
+/** Numbers that the stops of one run hold; a pattern that needs more goes on without remembering. */
+const MAX_KEPT = 10_000;
+/** More look-arounds are too many for a key. */
+const MAX_KEYED_LOOKS = 20;
+
 /**
- * Runs the program from every position at once.
+ * Runs the program from every position at once. Where it has been before, it knows what comes next: a deterministic automaton, built as
+ * far as the text needs it (R. Cox, "Regular Expression Matching in the Wild", 2010).
  * @param marks null: stop at the first match; else every position where a match ends (for a backward program: starts) becomes 1
  */
 function run({ instructions, backward, looks, anchored }: Program, text: string, unicode: boolean, marks: Uint8Array | null): boolean {
@@ -113,55 +136,97 @@ function run({ instructions, backward, looks, anchored }: Program, text: string,
     return table;
   });
   const entry = instructions.length - 1;
-  let current: number[] = [];
-  let following: number[] = [];
   /** The position at which a state was added last, plus one: each is added once per position. */
   const added = new Int32Array(instructions.length);
   const pending: number[] = [];
   let steps = 0;
 
-  const add = (list: number[], first: number, position: number, before: number | undefined, after: number | undefined): boolean => {
+  const add = (waiting: number[], first: number, position: number, before: number | undefined, after: number | undefined): boolean => {
+    let matches = false;
     pending.push(first);
     for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
       if (added[at] === position + 1) continue;
       added[at] = position + 1;
       steps += 1;
       const instruction = instructions[at] as Instruction;
-      if (instruction.op === 'char') list.push(at);
+      if (instruction.op === 'char') waiting.push(at);
       else if (instruction.op === 'split') pending.push(instruction.other, instruction.next);
       else if (instruction.op === 'assert') {
         if (holds(instruction.assertion, before, after)) pending.push(instruction.next);
       } else if (instruction.op === 'look') {
         if (tables[instruction.table]?.[position] === instruction.holds) pending.push(instruction.next);
       } else if (marks === null) return true;
-      else marks[position] = 1;
+      else matches = true;
     }
-    return false;
+    return matches;
+  };
+
+  const known = new Map<number, Stop[]>();
+  let room = looks.length > MAX_KEYED_LOOKS ? 0 : MAX_KEPT;
+  const stopOf = (waiting: readonly number[], position: number): Stop => {
+    if (room <= 0) return { waiting, next: null };
+    const hash = waiting.reduce((sum, at) => (sum + scattered(at)) | 0, 0);
+    const alike = known.get(hash) ?? [];
+    // Those that wait at this position are the ones that were added for it.
+    const same = alike.find((stop) => stop.waiting.length === waiting.length && stop.waiting.every((at) => added[at] === position + 1));
+    if (same) return same;
+    room -= waiting.length + 1;
+    const stop: Stop = { waiting, next: null };
+    known.set(hash, [...alike, stop]);
+    return stop;
+  };
+
+  const stepFrom = (stop: Stop, code: number, reached: number, before: number | undefined, after: number | undefined): Step => {
+    const waiting: number[] = [];
+    let matches = false;
+    steps = 0;
+    for (const at of stop.waiting) {
+      const { matches: matchesCode, next } = instructions[at] as Instruction;
+      steps += 1;
+      if (matchesCode(code) && add(waiting, next, reached, before, after)) matches = true;
+      if (matches && marks === null) break;
+    }
+    const advanced = steps;
+    const entryMatches = !anchored && !(matches && marks === null) && add(waiting, entry, reached, before, after);
+    return { to: stopOf(waiting, reached), steps: advanced, matches, entrySteps: steps - advanced, entryMatches };
   };
 
   let position = backward ? text.length : 0;
+  const first: number[] = [];
+  if (add(first, entry, position, codeBefore(text, position, unicode), codeAt(text, position, unicode))) {
+    if (marks === null) return true;
+    marks[position] = 1;
+  }
+  let stop = stopOf(first, position);
+  let entrySteps = steps;
   for (;;) {
-    const before = codeBefore(text, position, unicode);
-    const after = codeAt(text, position, unicode);
-    if (!anchored || position === 0) {
-      if (add(current, entry, position, before, after)) return true;
-    } else if (current.length === 0) return false;
-    const code = backward ? before : after;
+    if (anchored && position > 0 && stop.waiting.length === 0) return false;
+    const code = backward ? codeBefore(text, position, unicode) : codeAt(text, position, unicode);
     if (code === undefined) return false;
     const reached = position + (backward ? -1 : 1) * (code > 0xffff ? 2 : 1);
-    const nextBefore = backward ? codeBefore(text, reached, unicode) : code;
-    const nextAfter = backward ? code : codeAt(text, reached, unicode);
-    for (const at of current) {
-      const { matches, next } = instructions[at] as Instruction;
-      steps += 1;
-      if (matches(code) && add(following, next, reached, nextBefore, nextAfter)) return true;
+    const beyond = backward ? codeBefore(text, reached, unicode) : codeAt(text, reached, unicode);
+    let key = code * 3 + (beyond === undefined ? 0 : isWord(beyond) ? 1 : 2);
+    for (const table of tables) key = key * 2 + (table[reached] as number);
+    let step = stop.next?.get(key);
+    if (step === undefined) {
+      step = backward ? stepFrom(stop, code, reached, beyond, code) : stepFrom(stop, code, reached, code, beyond);
+      room -= 1;
+      if (room > 0) (stop.next ??= new Map()).set(key, step);
     }
-    spend(steps);
-    steps = 0;
-    [current, following] = [following, current];
-    following.length = 0;
+    if (step.matches && marks === null) return true;
+    spend(entrySteps + step.steps);
+    if (step.entryMatches && marks === null) return true;
+    if (marks !== null && (step.matches || step.entryMatches)) marks[reached] = 1;
+    entrySteps = step.entrySteps;
+    stop = step.to;
     position = reached;
   }
+}
+
+/** Numbers of instructions spread over 32 bits, so that different sets of them have different sums. */
+function scattered(at: number): number {
+  const hash = Math.imul(at + 1, 0x9e3779b1);
+  return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
 }
 
 export interface LinearPattern {
