@@ -1,6 +1,9 @@
 // How every process of ours reaches Kafka, and the one way in which records are put into it.
 import { Kafka, logLevel, type KafkaConfig, type Producer, type TopicMessages } from 'kafkajs';
 import { keyPartitioner } from './kafka-partitioner.ts';
+import { mendKafkajs } from './kafkajs.ts';
+
+mendKafkajs();
 
 /** Plain data: it travels to threads too. */
 export interface KafkaConnection {
