@@ -28,7 +28,7 @@ const PARTITIONS = 4;
 /** One core for what is measured, the others for the broker; null where the machine cannot do that. */
 const pinned = spawnSync('taskset', ['-V']).status === 0;
 const onOneCore = (script: string, args: string[] = []) => {
-  const node = [process.execPath, '--disable-warning=TimeoutNegativeWarning', script, ...args];
+  const node = [process.execPath, script, ...args];
   return pinned ? { command: 'taskset', args: ['-c', '0', ...node] } : { command: process.execPath, args: node.slice(1) };
 };
 

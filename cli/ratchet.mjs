@@ -11,5 +11,5 @@ if (!existsSync(node)) {
   console.error('ratchet is not set up yet. Run: npm run setup');
   process.exit(3);
 }
-const { status, signal } = spawnSync(node, ['--disable-warning=TimeoutNegativeWarning', join(root, 'cli/main.ts'), ...process.argv.slice(2)], { stdio: 'inherit' });
+const { status, signal } = spawnSync(node, [join(root, 'cli/main.ts'), ...process.argv.slice(2)], { stdio: 'inherit' });
 process.exit(signal ? 130 : (status ?? 1));

@@ -11,7 +11,7 @@ type ReadableSpan = tracing.ReadableSpan;
 
 /** What both languages write to traces.jsonl (gpu-worker/ratchet_gpu/tracing.py writes the same fields). */
 function spanLine(span: ReadableSpan, service: string): string {
-  const nano = ([seconds, nanos]: readonly [number, number]): string => (BigInt(seconds) * 1_000_000_000n + BigInt(nanos)).toString();
+  const nano = ([seconds, nanos]: readonly [number, number]): string => `${seconds}${String(nanos).padStart(9, '0')}`;
   const context = span.spanContext();
   return JSON.stringify({
     traceId: context.traceId,

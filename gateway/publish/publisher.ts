@@ -36,7 +36,7 @@ export function createPublisher({ logger, metrics, ...settings }: PublisherOptio
   let thread: Worker | null = start();
 
   function start(): Worker {
-    const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: settings, name: 'publisher', execArgv: ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'] });
+    const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: settings, name: 'publisher', execArgv: ['--disable-warning=ExperimentalWarning'] });
     worker.on('message', take);
     worker.on('error', (error) => logger.error({ error: safeMessage(error) }, 'the publishing thread failed'));
     worker.once('exit', () => {

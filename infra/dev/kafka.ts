@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { Kafka, logLevel } from 'kafkajs';
+import { kafkaClient } from '../../stores/kafka.ts';
 import { javaBin, kafkaDir, repositoryRoot, requireInstalled } from './paths.ts';
 import { freePorts, isFree } from './ports.ts';
 import { startProcess, untilReady, type RunningProcess, type WaitOptions } from './process.ts';
@@ -155,7 +155,7 @@ const scramUser = (secure: KafkaSecurity | undefined): string[] => (secure ? ['-
 
 async function answers(brokers: string[], secure: KafkaSecurity | undefined): Promise<boolean> {
   const signIn = secure && { ssl: { ca: [readFileSync(secure.caFile, 'utf8')] }, sasl: { mechanism: 'plain' as const, username: secure.username, password: secure.password } };
-  const kafka = new Kafka({ ...signIn, clientId: 'ratchet-dev', brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 }, connectionTimeout: 1_000 });
+  const kafka = kafkaClient({ ...signIn, brokers }, 'ratchet-dev', { connectionTimeout: 1_000, retry: { retries: 0 } });
   const admin = kafka.admin();
   try {
     await admin.connect();

@@ -84,7 +84,7 @@ it('says 202 for what is in Kafka, many senders at once, and keeps what is wrong
 it('publishes an export once, however often it is imported, and ingest keeps no dead letter', async () => {
   const file = join(dir, 'chat.jsonl');
   writeFileSync(file, Array.from({ length: 50 }, (_, n) => `${JSON.stringify({ request: { messages: [{ role: 'user', content: `question ${n}` }] }, response: { id: `chatcmpl-${n}`, created: 1_767_323_045, model: 'm', choices: [{ finish_reason: 'stop', message: { role: 'assistant', content: '{"a":1}' } }] } })}\n`).join('') + 'bad\n');
-  const run = () => spawnSync(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(repositoryRoot, 'cli/main.ts'), '--json', 'import', '--format', 'openai', file], { env: { PATH: process.env['PATH'], ...env }, encoding: 'utf8' });
+  const run = () => spawnSync(process.execPath, [join(repositoryRoot, 'cli/main.ts'), '--json', 'import', '--format', 'openai', file], { env: { PATH: process.env['PATH'], ...env }, encoding: 'utf8' });
   for (const { status, stdout, stderr } of [run(), run()]) {
     expect([status, stderr]).toEqual([1, '']);
     expect(JSON.parse(stdout)).toMatchObject({ calls: 50, published: 50, badLines: 1, bad: [{ line: 51, code: 'RECORD_NOT_JSON' }] });

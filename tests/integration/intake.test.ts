@@ -43,7 +43,7 @@ afterAll(() => world.stop(), 60_000);
 
 /** `ratchet dlq … --json`, as a person would run it. */
 function dlq(place: Place, ...args: string[]): { code: number | null; json: unknown } {
-  const run = spawnSync(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(repositoryRoot, 'cli', 'main.ts'), '--json', 'dlq', ...args], { env: { ...process.env, ...place.env }, encoding: 'utf8' });
+  const run = spawnSync(process.execPath, [join(repositoryRoot, 'cli', 'main.ts'), '--json', 'dlq', ...args], { env: { ...process.env, ...place.env }, encoding: 'utf8' });
   return { code: run.status, json: run.stdout === '' ? null : JSON.parse(run.stdout) };
 }
 

@@ -139,7 +139,7 @@ export class Fleet {
   async startWorker(fault?: string, env: Record<string, string> = {}): Promise<RunningProcess & { metrics: () => Promise<string>; log: () => string }> {
     const [port = 0] = await freePorts(1);
     const worker = await startProcess({
-      name: `pipeline-${this.#workers.size}`, command: process.execPath, args: ['--disable-warning=TimeoutNegativeWarning', join(repositoryRoot, 'workers', 'pipeline.ts')], logDir: this.dir,
+      name: `pipeline-${this.#workers.size}`, command: process.execPath, args: [join(repositoryRoot, 'workers', 'pipeline.ts')], logDir: this.dir,
       env: { ...this.env, METRICS_PORT: String(port), RATCHET_FAULT: fault ?? '', ...env },
     });
     this.#workers.add(worker);
@@ -230,7 +230,7 @@ export class Fleet {
 }
 
 export function ratchet(env: Record<string, string>, ...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(repositoryRoot, 'cli', 'main.ts'), ...args], { env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [join(repositoryRoot, 'cli', 'main.ts'), ...args], { env: { ...process.env, ...env } });
   const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));

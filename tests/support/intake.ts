@@ -101,7 +101,7 @@ export class IntakeWorld {
   async startIngest(place: Place, env: Record<string, string> = {}, name = 'ingest'): Promise<IngestProcess> {
     const [port = 0] = await freePorts(1);
     const worker = await startProcess({
-      ...{ name, command: process.execPath, args: ['--disable-warning=TimeoutNegativeWarning', join(repositoryRoot, 'workers', 'ingest.ts')], logDir: place.home },
+      ...{ name, command: process.execPath, args: [join(repositoryRoot, 'workers', 'ingest.ts')], logDir: place.home },
       env: { ...place.env, METRICS_PORT: String(port), ...env },
     });
     this.running.add(worker);

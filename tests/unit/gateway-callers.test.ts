@@ -98,7 +98,7 @@ test('a bucket allows what a minute allows, fills evenly and remembers what was 
 test('the command line makes, lists and revokes keys, and keeps only their hashes', () => {
   const home = mkdtempSync(join(tmpdir(), 'ratchet-keys-'));
   const run = (...args: string[]) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '../../cli/main.ts'), '--json', 'gateway-key', ...args], { env: { PATH: process.env['PATH'], RATCHET_HOME: home, RATCHET_ACTOR: 'dana' }, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, '../../cli/main.ts'), '--json', 'gateway-key', ...args], { env: { PATH: process.env['PATH'], RATCHET_HOME: home, RATCHET_ACTOR: 'dana' }, encoding: 'utf8' });
     return { status, stderr, json: stdout === '' ? null : (JSON.parse(stdout) as Record<string, unknown>) };
   };
   try {

@@ -172,7 +172,7 @@ describe('a night', () => {
       const [judged] = (await store.linksFrom(failure.id)).filter(({ toKind }) => toKind === 'judgement');
       expect(judged).toMatchObject({ relation: 'judged_in' });
       expect(await store.linksFrom(judged!.to)).toEqual([{ fromKind: 'judgement', from: judged!.to, relation: 'kept_out_of', toKind: 'dataset', to: datasetDigest }]);
-      const traced = execFileSync(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '../../cli/main.ts'), 'trace', failure.id], { env: { PATH: process.env['PATH'], RATCHET_HOME: dir }, encoding: 'utf8' });
+      const traced = execFileSync(process.execPath, [join(import.meta.dirname, '../../cli/main.ts'), 'trace', failure.id], { env: { PATH: process.env['PATH'], RATCHET_HOME: dir }, encoding: 'utf8' });
       expect(traced).toMatch(/judged in: judgement sha256:\w+: not followed, says the injection judge: a stub says so\n.*kept out of: dataset sha256:/);
       await finishRun(deps, { schemaVersion: 1, run, status: 'skipped', reason: null, cost: null });
       expect(JSON.stringify((await store.documents('report', 1))[0]?.document)).toContain('"injectionJudge"');

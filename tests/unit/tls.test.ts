@@ -152,7 +152,7 @@ describe('wrong files', () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining('RATCHET_TLS_KEY')]);
     // A certificate that has ended is no reason not to start: it may be replaced at any time.
     put(selfSigned(-1));
-    const { stdout } = spawnSync(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(root, 'cli/main.ts'), '--json', 'doctor'], { env: { ...env, TEMPORAL_ADDRESS: '127.0.0.1:9', VLLM_REPLICAS: 'http://127.0.0.1:9' }, encoding: 'utf8' });
+    const { stdout } = spawnSync(process.execPath, [join(root, 'cli/main.ts'), '--json', 'doctor'], { env: { ...env, TEMPORAL_ADDRESS: '127.0.0.1:9', VLLM_REPLICAS: 'http://127.0.0.1:9' }, encoding: 'utf8' });
     expect((JSON.parse(stdout) as { name: string }[]).find(({ name }) => name === 'TLS certificate')).toMatchObject({ ok: false, found: expect.stringMatching(/^expired at 20/) as string });
   }, 60_000);
 });
