@@ -1,4 +1,4 @@
-// Two inner parts of kafkajs 2.2.4 that no setting of its reaches, replaced in its own modules (docs/decisions/0008-inside-kafkajs.md).
+// Two inner parts of kafkajs 2.2.4 that no setting of its reaches, replaced in its own modules (docs/decisions/0009-inside-kafkajs.md).
 // tests/unit/kafkajs.test.ts fails when kafkajs changes; another version is left as it is.
 import { createRequire } from 'node:module';
 import { canWrite, produceBody, type ProduceArgs } from './kafka-produce.ts';

@@ -45,7 +45,7 @@ const produce: fc.Arbitrary<ProduceArgs> = fc.record({
 });
 
 it('is the version that was read', () => {
-  expect(mendKafkajs(), 'another kafkajs: read its produce request and its request queue again (docs/decisions/0008-inside-kafkajs.md)').toBe(true);
+  expect(mendKafkajs(), 'another kafkajs: read its produce request and its request queue again (docs/decisions/0009-inside-kafkajs.md)').toBe(true);
 });
 
 it("writes kafkajs's own bytes", async () => {
