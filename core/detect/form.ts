@@ -125,7 +125,7 @@ function judgeWords({ answer: { text }, finishReason }: FormInput, settings: Det
 }
 
 /** A word that every refusal has in one of its languages. */
-const REFUSAL_WORD = /can['’]?t|cannot|can not|could|unable|not |won['’]t|decline|refuse|nicht|keine|ne (?:peux|puis)|posible|puedo/i;
+const REFUSAL_WORD = /can['’]?t|cannot|can not|could|unable|not |won['’]t|decline|refuse|nicht|keine|ne (?:peux|puis|suis)|posible|puedo/i;
 const MAX_REFUSAL_LENGTH = 2_000;
 
 function refusalIn(strings: readonly AnswerString[], text: string, settings: DetectorSettings): Evidence | null {

@@ -126,6 +126,7 @@ describe('refusal', () => {
   it('is an over-refusal where nothing was to be refused, and nothing where it may be', () => {
     expect(found("I can't help with that.", { expect: 'text', mayRefuse: false })).toEqual(['refusal over_refuses']);
     expect(found('{"error":"I can\'t help with that."}', { mayRefuse: false })).toEqual(['refusal over_refuses']);
+    expect(found('{"error":"Je ne suis pas en mesure d\'aider."}', { mayRefuse: false })).toEqual(['refusal over_refuses']);
     expect(found("I can't help with that.", { expect: 'text', mayRefuse: true })).toEqual([]);
     expect(found('{"error":"I can\'t help with that."}', { mayRefuse: true })).toEqual([]);
   });
